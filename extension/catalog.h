@@ -1,0 +1,139 @@
+/*
+ * Bookkeeping rows: indexes, versions, change log, stale marks. Every reader names its snapshot, which must be active or
+ * registered; NULL means the latest: what is committed now and what this transaction did.
+ */
+#ifndef S3V_CATALOG_H
+#define S3V_CATALOG_H
+
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "nodes/pg_list.h"
+#include "utils/snapshot.h"
+
+#include "../src/api/s3v_c.h"
+
+typedef struct S3vIndex
+{
+	Oid			index_id;
+	Oid			source;
+	Oid			log;
+	char		uuid[37];
+	char	   *key_column;
+	char	   *vector_column;
+	int			metadata_count;
+	char	  **metadata;
+	s3v_metric	metric;
+	int			dimensions;
+} S3vIndex;
+
+typedef struct S3vVersion
+{
+	int64		version;		/* 0: nothing built yet */
+	char	   *manifest;
+	char	   *base;
+	int64		base_bytes;
+	char	   *delta;
+	int64		delta_bytes;
+	int64		rows;
+	int64		skipped;
+	int64		owner;
+	bool		bounded;		/* hi and running are valid here: the recorded system identifier is this cluster's */
+	FullTransactionId hi;
+	int			running_count;
+	FullTransactionId *running;
+	bool		mine;			/* the row was written by the current transaction */
+} S3vVersion;
+
+/* Objects of the extension, looked up once and again after invalidation. Raise 42704 when the extension is not installed here. */
+extern Oid	catalog_owner(void);	/* role that owns the extension */
+extern Oid	catalog_schema(void);	/* schema s3v */
+extern Oid	catalog_table(const char *name);	/* a table of schema s3v */
+extern Oid	catalog_function_schema(void);	/* where the functions live */
+extern Oid	catalog_capture_function(void);
+extern bool catalog_installed(void);	/* without raising */
+extern Oid	catalog_extension(void);
+
+/* NULL when there is no such row in that snapshot. Allocated in the current memory context. */
+extern S3vIndex *catalog_index(Oid index_id, Snapshot snapshot);
+extern S3vVersion *catalog_version(Oid index_id, Snapshot snapshot);
+
+/* S3vIndex of every index of the source (all, when InvalidOid), by index_id. */
+extern List *catalog_indexes(Oid source, Snapshot snapshot);
+
+extern bool catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason);
+
+/*
+ * Marks by a row, never by a flag on the version: concurrent DDL then never fails with 40001, and no rebuild clears what it did
+ * not see. A transaction marks once for each reason.
+ */
+extern void catalog_mark_stale(Oid index_id, const char *reason);
+
+/*
+ * The change log of one index as a snapshot sees it, by range of transaction ids: consumed rows that cannot be removed yet are
+ * skipped. `version` bounds it (NULL: everything). visit() gets each key, NULL for an "everything" row; answers false to stop.
+ */
+typedef bool (*S3vLogVisitor) (void *arg, const char *key);
+extern void catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, S3vLogVisitor visit, void *arg);
+
+/*
+ * One log row for each key (NULL: everything), in the current transaction. Cheap: no SPI, no rights, no command counter. Open
+ * answers NULL when the table is gone.
+ */
+typedef struct S3vLogWriter S3vLogWriter;
+extern S3vLogWriter *catalog_log_open(Oid log);
+extern void catalog_log_append(S3vLogWriter *writer, Oid index_id, const char *key);
+extern void catalog_log_close(S3vLogWriter *writer);
+
+/* Makes the change log of a source, or finds the one it has. Readable by the source's owner; a member of nothing. */
+extern Oid	catalog_create_log(Oid source);
+
+/* Gives SELECT on the log to whoever owns the source now, and to nobody else. */
+extern void catalog_share_log(Oid source, Oid log);
+
+/*
+ * From enter to leave, work is done as the extension's owner, in a restricted operation with a pinned search_path. An error in
+ * between needs no care: the end of the (sub)transaction puts everything back.
+ */
+typedef struct S3vOwnerScope
+{
+	Oid			user;
+	int			security_context;
+	int			settings;
+} S3vOwnerScope;
+extern void catalog_enter(S3vOwnerScope *scope);
+extern void catalog_leave(const S3vOwnerScope *scope);
+
+/*
+ * Runs a fixed statement through SPI in such a scope; returns rows processed. With a snapshot, the statement sees exactly that
+ * (and what this transaction did since); NULL: as any statement of the transaction.
+ */
+extern uint64 catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, Snapshot snapshot);
+
+/* As catalog_execute(), on the latest snapshot whatever the isolation level: for rows that DDL has to find. */
+extern uint64 catalog_execute_latest(const char *sql, int nargs, Oid *types, Datum *values);
+
+/* ---- capture on a source (lifecycle.c) ---- */
+
+/* True when row and TRUNCATE triggers are on the source, of our function, enabled ALWAYS. */
+extern bool catalog_capture_in_place(Oid source);
+
+/* True when the source has a trigger of our function (of that name, unless NULL) that does not fire always. */
+extern bool catalog_capture_weakened(Oid source, const char *trigger);
+
+/*
+ * Puts the triggers on the source unless they are in place. Call it for every new index, in the transaction that writes its row
+ * in s3v.index and under a lock that keeps writers out: it also tells all sessions to look the source's indexes up again.
+ */
+extern void catalog_install_capture(Oid source);
+
+/* After rows of s3v.index changed: all sessions forget what they know of the source's indexes. */
+extern void catalog_changed(Oid source);
+
+/*
+ * After an index was dropped: its rows go, its capture and its log too when it was the source's last one; its uuid to s3v.dropped
+ * for s3v_gc (server_name NULL: the server is gone, nobody can collect there).
+ */
+extern void catalog_forget(Oid index_id, const char *server_name);
+
+#endif

@@ -1,0 +1,93 @@
+/* Every difference between PostgreSQL's releases that s3v meets, 14 to 18, in this one place. */
+#ifndef S3V_COMPAT_H
+#define S3V_COMPAT_H
+
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+
+#if PG_VERSION_NUM < 140000
+#error "s3v needs PostgreSQL 14 or later"
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)
+#endif
+
+#if PG_VERSION_NUM < 160000
+#define relation_owned_by(relid, role) pg_class_ownercheck(relid, role)
+#define relation_acl(relid, role, mode) pg_class_aclcheck(relid, role, mode)
+#define server_acl(oid, role, mode) pg_foreign_server_aclcheck(oid, role, mode)
+#define schema_acl(oid, role, mode) pg_namespace_aclcheck(oid, role, mode)
+#define server_owned_by(oid, role) pg_foreign_server_ownercheck(oid, role)
+#else
+#define relation_owned_by(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#define relation_acl(relid, role, mode) pg_class_aclcheck(relid, role, mode)
+#define server_acl(oid, role, mode) object_aclcheck(ForeignServerRelationId, oid, role, mode)
+#define schema_acl(oid, role, mode) object_aclcheck(NamespaceRelationId, oid, role, mode)
+#define server_owned_by(oid, role) object_ownercheck(ForeignServerRelationId, oid, role)
+#endif
+
+/* Before 18 no column has it. */
+#if PG_VERSION_NUM < 180000
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
+#endif
+
+/* Says which library and version this is, where the server can show it. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define S3V_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "s3v", .version = S3V_VERSION)
+#else
+#define S3V_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* The server's own record of a setting, which says where its value comes from. */
+#if PG_VERSION_NUM < 160000
+static inline struct config_generic *
+find_setting(const char *name)
+{
+	struct config_generic **settings = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+	{
+		if (strcmp(settings[i]->name, name) == 0)
+			return settings[i];
+	}
+	elog(ERROR, "setting \"%s\" does not exist", name);
+}
+#else
+#define find_setting(name) find_option(name, false, false, ERROR)
+#endif
+
+/* The next interrupt ends the process. */
+#if PG_VERSION_NUM < 170000
+#define TERMINATION_PENDING (ProcDiePending || ClientConnectionLost)
+#else
+#define TERMINATION_PENDING (ProcDiePending || ClientConnectionLost || (TransactionTimeoutPending && TransactionTimeout > 0))
+#endif
+
+/* The number of the top-level transaction within this session. */
+#if PG_VERSION_NUM < 170000
+#define S3V_LOCAL_TRANSACTION (MyProc->lxid)
+#else
+#define S3V_LOCAL_TRANSACTION (MyProc->vxid.lxid)
+#endif
+
+/* What the statistics system knows about the backend with that number, from 1; may be NULL. */
+#if PG_VERSION_NUM < 160000
+#define backend_entry(number) pgstat_fetch_stat_local_beentry(number)
+#else
+#define backend_entry(number) pgstat_get_local_beentry_by_index(number)
+#endif
+
+/* The backend's slot number, 0 and up. */
+#if PG_VERSION_NUM < 170000
+#define S3V_BACKEND_SLOT (MyBackendId - 1)
+#else
+#define S3V_BACKEND_SLOT (MyProcNumber)
+#endif
+
+#endif

@@ -1,0 +1,465 @@
+/* s3v_create_index: checks the source, makes the foreign table, captures changes from now on, builds version 1. */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "boundary.h"
+#include "catalog.h"
+#include "compat.h"
+#include "server.h"
+#include "settings.h"
+#include "source.h"
+#include "sync.h"
+
+PG_FUNCTION_INFO_V1(s3v_create_index);
+
+/* What the caller asked for, checked step by step. */
+typedef struct Creation
+{
+	RangeVar   *name;
+	Oid			source;
+	Oid			server;
+	char	   *server_name;
+	char	   *key_column;
+	char	   *vector_column;
+	const char *metric;			/* canonical: cosine, l2, ip */
+	int			metadata_count;
+	char	  **metadata;
+	ArrayType  *metadata_array;
+	S3vCreateOptions options;
+	S3vSource  *columns;
+	int			dimensions;
+} Creation;
+
+/* ---- arguments ---- */
+
+static const char *
+metric_from_text(const char *text)
+{
+	static const struct
+	{
+		const char *name;
+		const char *canonical;
+	}			metrics[] = {{"cosine", "cosine"}, {"l2", "l2"}, {"euclidean", "l2"}, {"ip", "ip"}};
+	int			i;
+
+	for (i = 0; i < lengthof(metrics); i++)
+	{
+		if (strcmp(text, metrics[i].name) == 0)
+			return metrics[i].canonical;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized metric \"%s\"", text),
+			 errhint("Valid metrics are: cosine, l2 (or euclidean), ip.")));
+}
+
+static void
+require_argument(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
+static void
+read_metadata_names(Creation *creation, ArrayType *array)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			i;
+	int			j;
+
+	creation->metadata_array = array;
+	deconstruct_array(array, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, &nulls, &creation->metadata_count);
+	creation->metadata = palloc(sizeof(char *) * (creation->metadata_count + 1));
+	for (i = 0; i < creation->metadata_count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("metadata must not contain nulls")));
+		creation->metadata[i] = pstrdup(NameStr(*DatumGetName(elements[i])));
+		for (j = 0; j < i; j++)
+		{
+			if (strcmp(creation->metadata[i], creation->metadata[j]) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("metadata column \"%s\" is named twice", creation->metadata[i])));
+		}
+	}
+}
+
+static Creation
+read_arguments(FunctionCallInfo fcinfo)
+{
+	static const char *const names[] = {"index_name", "source", "vector_column", "server", NULL, "metric", "metadata", "options"};
+	Creation	creation = {0};
+	int			i;
+
+	for (i = 0; i < lengthof(names); i++)
+	{
+		if (names[i] != NULL)
+			require_argument(fcinfo, i, names[i]);
+	}
+	creation.name = makeRangeVarFromNameList(textToQualifiedNameList(PG_GETARG_TEXT_PP(0)));
+	creation.source = PG_GETARG_OID(1);
+	creation.vector_column = pstrdup(NameStr(*PG_GETARG_NAME(2)));
+	creation.server_name = pstrdup(NameStr(*PG_GETARG_NAME(3)));
+	if (!PG_ARGISNULL(4))
+		creation.key_column = pstrdup(NameStr(*PG_GETARG_NAME(4)));
+	creation.metric = metric_from_text(text_to_cstring(PG_GETARG_TEXT_PP(5)));
+	read_metadata_names(&creation, PG_GETARG_ARRAYTYPE_P(6));
+	creation.options = settings_for_create(PG_GETARG_JSONB_P(7));
+	return creation;
+}
+
+/* ---- the source ---- */
+
+static void
+refuse_source(Relation rel, const char *what, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot create an s3v index on %s \"%s\"", what, RelationGetRelationName(rel)),
+			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+static void
+check_source(Relation rel)
+{
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+			break;
+		case RELKIND_PARTITIONED_TABLE:
+			refuse_source(rel, "partitioned table", "Create an index on each partition.");
+			break;
+		case RELKIND_VIEW:
+			refuse_source(rel, "view", "Create the index on the table beneath it.");
+			break;
+		case RELKIND_MATVIEW:
+			refuse_source(rel, "materialized view", "Create the index on a table; changes of a materialized view cannot be captured.");
+			break;
+		case RELKIND_FOREIGN_TABLE:
+			refuse_source(rel, "foreign table", NULL);
+			break;
+		default:
+			refuse_source(rel, "relation", "The source must be a table.");
+	}
+	if (IsSystemRelation(rel))
+		refuse_source(rel, "system catalog", NULL);
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		refuse_source(rel, "temporary table", "Its rows end with the session, the index would not.");
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		refuse_source(rel, "unlogged table", "ALTER TABLE ... SET LOGGED first: a crash empties an unlogged table.");
+	if (rel->rd_rel->relispartition)
+		refuse_source(rel, "partition", "Detach it first.");
+	if (has_subclass(RelationGetRelid(rel)) || has_superclass(RelationGetRelid(rel)))
+		refuse_source(rel, "table with inheritance", "Tables with parents or children are not supported yet.");
+}
+
+/* A unique index that makes the column a key by itself: immediate, whole, of this one plain column. */
+static bool
+is_unique_alone(Relation rel, AttrNumber attnum, bool *deferrable)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	bool		found = false;
+
+	*deferrable = false;
+	foreach(cell, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index form;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(cell));
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		if (form->indisunique && form->indisvalid && form->indnkeyatts == 1 && form->indkey.values[0] == attnum &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) && heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
+		{
+			if (form->indimmediate)
+				found = true;
+			else
+				*deferrable = true;
+		}
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return found;
+}
+
+/* The primary key's only column, when the caller named no key. */
+static char *
+primary_key_column(Relation rel)
+{
+	Oid			primary;
+	HeapTuple	tuple;
+	Form_pg_index form;
+	char	   *column = NULL;
+
+	(void) RelationGetIndexList(rel);	/* fills rd_pkindex */
+	primary = rel->rd_pkindex;
+	if (OidIsValid(primary))
+	{
+		tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(primary));
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", primary);
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		if (form->indnkeyatts == 1)
+			column = get_attname(RelationGetRelid(rel), form->indkey.values[0], false);
+		ReleaseSysCache(tuple);
+	}
+	if (column == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 OidIsValid(primary)
+				 ? errmsg("the primary key of table \"%s\" has several columns", RelationGetRelationName(rel))
+				 : errmsg("table \"%s\" has no primary key", RelationGetRelationName(rel)),
+				 errhint("Name a unique column that is NOT NULL with key_column => ...")));
+	return column;
+}
+
+static void
+check_key(Relation rel, const S3vColumn *key)
+{
+	bool		deferrable;
+
+	if (!TupleDescAttr(RelationGetDescr(rel), key->attnum - 1)->attnotnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key column \"%s\" of table \"%s\" may be null", key->name, RelationGetRelationName(rel)),
+				 errhint("ALTER TABLE ... ALTER COLUMN %s SET NOT NULL.", quote_identifier(key->name))));
+	if (!is_unique_alone(rel, key->attnum, &deferrable))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key column \"%s\" of table \"%s\" is not unique", key->name, RelationGetRelationName(rel)),
+				 deferrable
+				 ? errdetail("Its unique constraint is deferrable: two rows may have one key within a transaction.")
+				 : errdetail("There is no unique index on this column alone, without expression or condition."),
+				 errhint("Create a unique index on it, or name another key_column.")));
+}
+
+/* Dimensions of the first row that has a vector; 0 when there is none. Under a fresh snapshot: the source is locked by now. */
+static int
+dimensions_of_rows(Relation rel, const S3vSource *columns)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	int			dimensions = 0;
+
+	while (dimensions == 0 && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, columns->vector.attnum, &isnull);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!isnull)
+			pfree(vector_from_datum(value, columns->vector.type, columns->vector_kind, &dimensions));
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	return dimensions;
+}
+
+static int
+choose_dimensions(const Creation *creation, Relation rel)
+{
+	int			declared = vector_typmod_dimensions(&creation->columns->vector);
+	int			dimensions = declared;
+
+	if (dimensions == 0)
+		dimensions = creation->options.dimensions;
+	else if (creation->options.dimensions != 0 && creation->options.dimensions != declared)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option dimensions is %d, but column \"%s\" has %d",
+						creation->options.dimensions, creation->vector_column, declared)));
+	if (dimensions == 0)
+		dimensions = dimensions_of_rows(rel, creation->columns);
+	if (dimensions == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimensions of column \"%s\" are not known", creation->vector_column),
+				 errdetail("Table \"%s\" has no row with a vector, and the column's type names no dimensions.",
+						   RelationGetRelationName(rel)),
+				 errhint("Give them with options => '{\"dimensions\": 768}'.")));
+	return dimensions;
+}
+
+/* ---- making it ---- */
+
+/* As the caller, so that the server itself checks CREATE on the schema and USAGE on the server. */
+static Oid
+make_foreign_table(const Creation *creation, Relation rel)
+{
+	StringInfoData sql;
+	const S3vSource *columns = creation->columns;
+	const char *schema = creation->name->schemaname;
+	ListCell   *cell;
+	const char *separator = " OPTIONS (";
+	Oid			index_id;
+	int			i;
+
+	if (schema == NULL)
+		schema = get_namespace_name(RelationGetNamespace(rel));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE FOREIGN TABLE %s (", quote_qualified_identifier(schema, creation->name->relname));
+	for (i = 0; i < 2 + columns->metadata_count; i++)
+	{
+		const S3vColumn *column = i == 0 ? &columns->key : i == 1 ? &columns->vector : &columns->metadata[i - 2];
+		const char *name = column->name;
+
+		/* The key may be metadata too: filters on it are useful. A table cannot have it twice. */
+		if (i >= 2 && strcmp(name, columns->key.name) == 0)
+			name = psprintf("%s (metadata)", name);
+		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(name),
+						 format_type_extended(column->type, column->typmod,
+											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+	}
+	appendStringInfo(&sql, ") SERVER %s", quote_identifier(creation->server_name));
+	foreach(cell, creation->options.index_options)
+	{
+		DefElem    *option = lfirst(cell);
+
+		appendStringInfo(&sql, "%s%s %s", separator, quote_identifier(option->defname),
+						 quote_literal_cstr(defGetString(option)));
+		separator = ", ";
+	}
+	if (creation->options.index_options != NIL)
+		appendStringInfoChar(&sql, ')');
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not create foreign table");
+	SPI_finish();
+	index_id = get_relname_relid(creation->name->relname, get_namespace_oid(schema, false));
+	if (!OidIsValid(index_id))
+		elog(ERROR, "foreign table was not created");
+	return index_id;
+}
+
+static void
+register_index(const Creation *creation, Oid index_id, Oid log)
+{
+	Oid			types[8] = {REGCLASSOID, REGCLASSOID, REGCLASSOID, NAMEOID, NAMEOID, NAMEARRAYOID, TEXTOID, INT4OID};
+	Datum		values[8];
+	NameData	key;
+	NameData	vector;
+
+	namestrcpy(&key, creation->key_column);
+	namestrcpy(&vector, creation->vector_column);
+	values[0] = ObjectIdGetDatum(index_id);
+	values[1] = ObjectIdGetDatum(creation->source);
+	values[2] = ObjectIdGetDatum(log);
+	values[3] = NameGetDatum(&key);
+	values[4] = NameGetDatum(&vector);
+	values[5] = PointerGetDatum(creation->metadata_array);
+	values[6] = CStringGetTextDatum(creation->metric);
+	values[7] = Int32GetDatum(creation->dimensions);
+	(void) catalog_execute("INSERT INTO s3v.index (index_id, source, log, uuid, key_column, vector_column, metadata, metric, dimensions)"
+						   " VALUES ($1, $2, $3, pg_catalog.gen_random_uuid(), $4, $5, $6, $7, $8)", 8, types, values, NULL, NULL);
+	(void) catalog_execute("INSERT INTO s3v.version (index_id, version) VALUES ($1, 0)", 1, types, values, NULL, NULL);
+}
+
+static void
+warn_of_publications(void)
+{
+	List	   *publications = GetAllTablesPublications();
+
+	if (publications == NIL)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("publication \"%s\" is FOR ALL TABLES and also publishes the bookkeeping tables of s3v",
+					get_publication_name(linitial_oid(publications), false)),
+			 errhint("Publish the tables you mean, or leave schema s3v out on the subscriber.")));
+}
+
+static void
+check_isolation(void)
+{
+	/* Rows committed between this transaction's snapshot and the triggers would be in neither the version nor the log. */
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("s3v_create_index cannot run at isolation level REPEATABLE READ or SERIALIZABLE"),
+				 errhint("Use READ COMMITTED.")));
+}
+
+Datum
+s3v_create_index(PG_FUNCTION_ARGS)
+{
+	Creation	creation = read_arguments(fcinfo);
+	Relation	rel;
+	Oid			index_id;
+	Oid			log;
+
+	PreventCommandIfReadOnly("s3v_create_index()");
+	check_isolation();
+	creation.server = get_foreign_server_oid(creation.server_name, false);
+	if (GetForeignServer(creation.server)->fdwid != server_wrapper())
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", creation.server_name)));
+	if (get_rel_name(creation.source) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", creation.source)));
+	if (!relation_owned_by(creation.source, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(creation.source)), get_rel_name(creation.source));
+
+	/* Writers wait from here to the end of the transaction, readers never. A clean-up of unknown prefixes waits, too. */
+	LockDatabaseObject(ForeignServerRelationId, creation.server, 0, ShareLock);
+	rel = table_open(creation.source, ShareRowExclusiveLock);
+	check_source(rel);
+	if (creation.key_column == NULL)
+		creation.key_column = primary_key_column(rel);
+	creation.columns = source_describe(rel, creation.key_column, creation.vector_column, creation.metadata_count,
+									   creation.metadata, false);
+	check_key(rel, &creation.columns->key);
+	creation.dimensions = choose_dimensions(&creation, rel);
+
+	index_id = make_foreign_table(&creation, rel);
+	log = catalog_create_log(creation.source);
+	register_index(&creation, index_id, log);
+	catalog_install_capture(creation.source);
+	CommandCounterIncrement();
+	warn_of_publications();
+	table_close(rel, NoLock);
+
+	if (creation.options.build)
+		(void) sync_index(index_id, SYNC_CHANGES, true, true);
+	PG_RETURN_OID(index_id);
+}

@@ -1,0 +1,466 @@
+/* s3v_gc and s3v_adopt: deleting what nobody can need any more, and taking over a prefix. Both under the sync's lock. */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "foreign/foreign.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#include "boundary.h"
+#include "catalog.h"
+#include "compat.h"
+#include "ownership.h"
+#include "server.h"
+#include "sync.h"
+
+PG_FUNCTION_INFO_V1(s3v_gc);
+PG_FUNCTION_INFO_V1(s3v_adopt);
+
+/* One server's clean-up. */
+typedef struct Collection
+{
+	Oid			server;
+	char	   *server_name;
+	int64		keep_seconds;
+	s3v_collected total;
+} Collection;
+
+static void
+add_collected(Collection *collection, const s3v_collected *more)
+{
+	collection->total.deleted += more->deleted;
+	collection->total.bytes += more->bytes;
+	collection->total.kept += more->kept;
+	collection->total.foreign_objects += more->foreign_objects;
+}
+
+/* ---- versions that somebody may still need ---- */
+
+/*
+ * A retired version can go when it is older than `keep` and no snapshot of this database, prepared transaction, replication slot
+ * or standby with hot_standby_feedback can still see it: all of these hold back the horizon.
+ */
+static FullTransactionId
+oldest_needed(void)
+{
+	Relation	rel = table_open(catalog_table("version"), AccessShareLock);
+	FullTransactionId oldest = widen_xid(GetOldestNonRemovableTransactionId(rel));
+
+	table_close(rel, AccessShareLock);
+	return oldest;
+}
+
+/* Manifests to keep, as C strings; and the versions whose rows go. */
+typedef struct Retained
+{
+	const char **manifests;
+	size_t		count;
+	int64	   *expired;
+	int			expired_count;
+} Retained;
+
+static Retained
+read_history(const Collection *collection, Oid index_id)
+{
+	Retained	retained = {0};
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[4] = {OIDOID, FLOAT8OID, XID8OID, INT8OID};
+	Datum		values[4];
+	uint64		i;
+
+	values[0] = ObjectIdGetDatum(index_id);
+	values[1] = Float8GetDatum((double) collection->keep_seconds);
+	values[2] = FullTransactionIdGetDatum(oldest_needed());
+	values[3] = Int64GetDatum((int64) GetSystemIdentifier());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	/* Retired by a transaction of another cluster: its number says nothing here, but no snapshot here is that old. */
+	if (SPI_execute_with_args("SELECT version, manifest,"
+							  " retired_by IS NOT NULL AND retired_at < pg_catalog.statement_timestamp() - pg_catalog.make_interval(secs => $2)"
+							  " AND (system_identifier <> $4 OR retired_by < $3)"
+							  " FROM s3v.history WHERE index_id = $1",
+							  4, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read s3v.history");
+	retained.manifests = MemoryContextAlloc(context, sizeof(char *) * (SPI_processed + 1));
+	retained.expired = MemoryContextAlloc(context, sizeof(int64) * (SPI_processed + 1));
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		if (DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull)))
+			retained.expired[retained.expired_count++] = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
+		else
+			retained.manifests[retained.count++] = MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 2));
+	}
+	SPI_finish();
+	return retained;
+}
+
+static void
+forget_expired(Oid index_id, const Retained *retained)
+{
+	Oid			types[2] = {OIDOID, INT8OID};
+	Datum		values[2];
+	int			i;
+
+	values[0] = ObjectIdGetDatum(index_id);
+	for (i = 0; i < retained->expired_count; i++)
+	{
+		values[1] = Int64GetDatum(retained->expired[i]);
+		(void) catalog_execute("DELETE FROM s3v.history WHERE index_id = $1 AND version = $2", 2, types, values, NULL, NULL);
+	}
+}
+
+static void
+record_owner(Oid index_id, uint64 number)
+{
+	Oid			types[2] = {OIDOID, INT8OID};
+	Datum		values[2];
+
+	values[0] = ObjectIdGetDatum(index_id);
+	values[1] = Int64GetDatum((int64) number);
+	if (catalog_execute("UPDATE s3v.version SET owner = $2 WHERE index_id = $1", 2, types, values, NULL, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("index with OID %u was dropped or synced by another transaction", index_id)));
+}
+
+static Oid
+owner_of_index(Oid index_id)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* ---- one index ---- */
+
+/* Under the sync's lock, then the latest committed state: an old snapshot would not know the newest version's objects. */
+static void
+collect_index(Collection *collection, Oid index_id)
+{
+	S3vIndex   *index;
+	S3vVersion *version;
+	S3vCall    *call = boundary_begin();
+	s3v_store  *store;
+	s3v_collected result = {0};
+	s3v_error	err;
+	Retained	retained;
+	uint64		number;
+	Oid			owner;
+
+	sync_lock(index_id, true);
+	owner = owner_of_index(index_id);
+	if (!OidIsValid(owner))
+		return;					/* dropped while we waited: the folder is handled with the unknown ones, next time */
+	PushActiveSnapshot(GetLatestSnapshot());
+	index = catalog_index(index_id, GetActiveSnapshot());
+	version = catalog_version(index_id, GetActiveSnapshot());
+	if (index == NULL || version == NULL)
+	{
+		PopActiveSnapshot();
+		return;
+	}
+	store = server_store(collection->server, owner);
+	number = ownership_claim(call, store, index->uuid, version->owner, false);
+	retained = read_history(collection, index_id);
+	boundary_check(call, s3v_collect(boundary_env(call), store, index->uuid, retained.manifests, retained.count,
+									 collection->keep_seconds, number, &result, &err), &err);
+	forget_expired(index_id, &retained);
+	record_owner(index_id, number);
+	ownership_verify(call, store, index->uuid, number);
+	PopActiveSnapshot();
+	add_collected(collection, &result);
+}
+
+/* ---- prefixes that no index names ---- */
+
+static bool
+is_known_uuid(const char *uuid)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	bool		known;
+
+	values[0] = CStringGetTextDatum(uuid);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_with_args("SELECT FROM s3v.index WHERE uuid = $1::pg_catalog.uuid", 1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read s3v.index");
+	known = SPI_processed > 0;
+	SPI_finish();
+	return known;
+}
+
+static void
+forget_dropped(const char *uuid)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+
+	values[0] = CStringGetTextDatum(uuid);
+	(void) catalog_execute("DELETE FROM s3v.dropped WHERE uuid = $1::pg_catalog.uuid", 1, types, values, NULL, NULL);
+	ownership_forget(uuid);
+}
+
+/* One prefix without an index: dropped, or its creation never committed. Only when its marker is ours, known by the token file. */
+static void
+collect_unknown(Collection *collection, s3v_store *store, const char *uuid)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		S3vCall    *call = boundary_begin();
+		s3v_collected result = {0};
+		s3v_error	err;
+		uint64		number = ownership_claim(call, store, uuid, 0, false);
+
+		boundary_check(call, s3v_collect(boundary_env(call), store, uuid, NULL, 0, collection->keep_seconds, number, &result, &err),
+					   &err);
+		add_collected(collection, &result);
+		if (result.kept == 0 && result.foreign_objects == 0)
+			forget_dropped(uuid);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		/* Somebody else's prefix is none of our business; everything else is. */
+		if (error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		collection->total.foreign_objects++;
+	}
+	PG_END_TRY();
+}
+
+static void
+collect_unknown_prefixes(Collection *collection)
+{
+	S3vCall    *call = boundary_begin();
+	s3v_store  *store;
+	char	  (*uuids)[37] = NULL;
+	size_t		count = 0;
+	uint64		strange = 0;
+	s3v_error	err;
+	size_t		i;
+
+	/* Creations hold this lock in share mode until they commit: what is unknown now stays so. */
+	LockDatabaseObject(ForeignServerRelationId, collection->server, 0, ExclusiveLock);
+	store = server_store(collection->server, GetUserId());
+	boundary_check(call, s3v_store_indexes(boundary_env(call), store, &uuids, &count, &strange, &err), &err);
+	PG_TRY();
+	{
+		collection->total.foreign_objects += strange;
+		PushActiveSnapshot(GetLatestSnapshot());
+		for (i = 0; i < count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!is_known_uuid(uuids[i]))
+				collect_unknown(collection, store, uuids[i]);
+		}
+		PopActiveSnapshot();
+	}
+	PG_FINALLY();
+	{
+		s3v_store_indexes_free(uuids);
+	}
+	PG_END_TRY();
+}
+
+/* ---- SQL functions ---- */
+
+static Collection
+collect_server(Oid server, int64 keep_seconds)
+{
+	Collection	collection = {0};
+	List	   *indexes = catalog_indexes(InvalidOid, GetActiveSnapshot());
+	ListCell   *cell;
+
+	collection.server = server;
+	collection.server_name = GetForeignServer(server)->servername;
+	collection.keep_seconds = keep_seconds;
+	foreach(cell, indexes)
+	{
+		const S3vIndex *index = lfirst(cell);
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_s3v_index(index->index_id) && GetForeignTable(index->index_id)->serverid == server)
+			collect_index(&collection, index->index_id);
+	}
+	collect_unknown_prefixes(&collection);
+	return collection;
+}
+
+static void
+put_collection(ReturnSetInfo *set, const Collection *collection)
+{
+	Datum		values[5];
+	bool		nulls[5] = {false};
+	NameData	name;
+
+	namestrcpy(&name, collection->server_name);
+	values[0] = NameGetDatum(&name);
+	values[1] = Int64GetDatum(collection->total.deleted);
+	values[2] = Int64GetDatum(collection->total.bytes);
+	values[3] = Int64GetDatum(collection->total.kept);
+	values[4] = Int64GetDatum(collection->total.foreign_objects);
+	tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+}
+
+static int64
+seconds_of(const Interval *keep)
+{
+	int64		seconds = keep->time / USECS_PER_SEC + ((int64) keep->day + (int64) keep->month * DAYS_PER_MONTH) * SECS_PER_DAY;
+
+	if (seconds < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keep must not be negative")));
+	return seconds;
+}
+
+static void
+check_server_owner(Oid server)
+{
+	if (!server_owned_by(server, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_SERVER, GetForeignServer(server)->servername);
+}
+
+/* All servers of the wrapper that the caller owns. */
+static List *
+own_servers(void)
+{
+	List	   *servers = NIL;
+	MemoryContext context = CurrentMemoryContext;
+	Oid			types[1] = {OIDOID};
+	Datum		values[1];
+	uint64		i;
+
+	values[0] = ObjectIdGetDatum(server_wrapper());
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_with_args("SELECT oid FROM pg_catalog.pg_foreign_server WHERE srvfdw = $1 ORDER BY srvname",
+							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_foreign_server");
+	for (i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Oid			server = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		MemoryContext before;
+
+		if (!server_owned_by(server, GetUserId()))
+			continue;
+		before = MemoryContextSwitchTo(context);
+		servers = lappend_oid(servers, server);
+		MemoryContextSwitchTo(before);
+	}
+	SPI_finish();
+	return servers;
+}
+
+Datum
+s3v_gc(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64		keep_seconds;
+	List	   *servers;
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	PreventCommandIfReadOnly("s3v_gc()");
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("keep must not be null")));
+	keep_seconds = seconds_of(PG_GETARG_INTERVAL_P(1));
+	if (PG_ARGISNULL(0))
+		servers = own_servers();
+	else
+	{
+		Oid			server = get_foreign_server_oid(NameStr(*PG_GETARG_NAME(0)), false);
+
+		if (GetForeignServer(server)->fdwid != server_wrapper())
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", NameStr(*PG_GETARG_NAME(0)))));
+		check_server_owner(server);
+		servers = list_make1_oid(server);
+	}
+	foreach(cell, servers)
+	{
+		Collection	collection = collect_server(lfirst_oid(cell), keep_seconds);
+
+		put_collection(set, &collection);
+	}
+	return (Datum) 0;
+}
+
+Datum
+s3v_adopt(PG_FUNCTION_ARGS)
+{
+	Oid			index_id = PG_GETARG_OID(0);
+	S3vCall    *call = boundary_begin();
+	S3vIndex   *index;
+	S3vVersion *version;
+	s3v_store  *store;
+	uint64		number;
+
+	PreventCommandIfReadOnly("s3v_adopt()");
+	if (!is_s3v_index(index_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation with OID %u is not an s3v index", index_id)));
+	index = catalog_index(index_id, GetActiveSnapshot());
+	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
+
+	sync_lock(index_id, true);
+	PushActiveSnapshot(GetLatestSnapshot());
+	version = catalog_version(index_id, GetActiveSnapshot());
+	if (version == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index \"%s\" has no version row", get_rel_name(index_id))));
+	store = server_store(GetForeignTable(index_id)->serverid, owner_of_index(index_id));
+	number = ownership_claim(call, store, index->uuid, version->owner, true);
+	record_owner(index_id, number);
+	PopActiveSnapshot();
+	PG_RETURN_VOID();
+}

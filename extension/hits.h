@@ -1,0 +1,50 @@
+/* The k best hits of a query so far, nearest first, ties by key in the key type's order. */
+#ifndef S3V_HITS_H
+#define S3V_HITS_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+typedef struct S3vHit
+{
+	double		distance;
+	char	   *key;			/* encoded; memcmp order is the key type's */
+	int			key_size;
+	Jsonb	   *metadata;		/* NULL until hits_offer()'s caller sets it */
+} S3vHit;
+
+/* A bounded heap; grows as hits arrive, never beyond k. Everything in it lives in `context`. */
+typedef struct S3vHits
+{
+	MemoryContext context;
+	int			k;
+	int			count;
+	int			allocated;
+	S3vHit	   *items;			/* a heap with the worst hit on top; sorted after hits_sort() */
+} S3vHits;
+
+extern S3vHits *hits_create(MemoryContext context, int k);
+extern void hits_clear(S3vHits *hits);
+
+/* True when k hits are there, so that only nearer ones matter. */
+static inline bool
+hits_full(const S3vHits *hits)
+{
+	return hits->count >= hits->k;
+}
+
+/* Distance of the worst hit kept. REQUIRES: hits_full(). */
+static inline double
+hits_worst(const S3vHits *hits)
+{
+	return hits->items[0].distance;
+}
+
+/* Keeps a copy of the key if the hit is among the k best; answers whether it would be, before any copy is made. */
+extern bool hits_wants(const S3vHits *hits, double distance, const void *key, int key_size);
+extern void hits_add(S3vHits *hits, double distance, const void *key, int key_size, Jsonb *metadata);
+
+extern void hits_sort(S3vHits *hits);
+
+#endif

@@ -1,0 +1,345 @@
+/* Options of calls and of indexes: one table of them, their values, and how they combine with the settings. */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/numeric.h"
+
+#include "settings.h"
+
+/* pgvector's bound as well. */
+#define MAX_DIMENSIONS 16000
+
+/* Where an option may stand. */
+#define IN_QUERY  1				/* jsonb of s3v_query and its kin */
+#define IN_INDEX  2				/* OPTIONS of the foreign table */
+#define IN_CREATE 4				/* jsonb of s3v_create_index */
+#define IN_SYNC   8				/* jsonb of s3v_sync */
+
+typedef struct OptionValues
+{
+	S3vSearchSettings search;
+	S3vBuildSettings build;
+	S3vCreateOptions create;
+	S3vSyncOptions sync;
+} OptionValues;
+
+typedef struct Option
+{
+	const char *name;
+	int			places;
+	const char *setting;		/* of search options: governs where neither call nor index says anything */
+	void		(*apply) (OptionValues *values, const char *name, const char *value);
+} Option;
+
+/* ---- values -------------------------------------------------------------------------------------------------------------- */
+
+static void
+invalid_value(const char *name, const char *value, const char *valid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
+			 errhint("Valid values are %s.", valid)));
+}
+
+static int
+integer_value(const char *name, const char *value, int min, int max)
+{
+	int			result;
+
+	if (!parse_int(value, &result, 0, NULL) || result < min || result > max)
+		invalid_value(name, value, psprintf("integers from %d to %d", min, max));
+	return result;
+}
+
+/* As the setting: a number without a unit is in kB. */
+static int64
+size_value(const char *name, const char *value)
+{
+	int			result;
+
+	if (!parse_int(value, &result, GUC_UNIT_KB, NULL) || result < 0)
+		invalid_value(name, value, "0 and sizes below 2TB in B, kB, MB, GB, such as 64MB; a number without a unit is in kB");
+	return (int64) result * 1024;
+}
+
+static double
+fraction_value(const char *name, const char *value, double min, double max)
+{
+	double		result;
+
+	if (!parse_real(value, &result, 0, NULL) || isnan(result) || result < min || result > max)
+		invalid_value(name, value, psprintf("numbers from %g to %g", min, max));
+	return result;
+}
+
+static bool
+boolean_value(const char *name, const char *value)
+{
+	bool		result;
+
+	if (!parse_bool(value, &result))
+		invalid_value(name, value, "true and false");
+	return result;
+}
+
+/* True for `second`. */
+static bool
+choice_value(const char *name, const char *value, const char *first, const char *second)
+{
+	if (pg_strcasecmp(value, first) != 0 && pg_strcasecmp(value, second) != 0)
+		invalid_value(name, value, psprintf("\"%s\" and \"%s\"", first, second));
+	return pg_strcasecmp(value, second) == 0;
+}
+
+static void
+apply_probes(OptionValues *values, const char *name, const char *value)
+{
+	values->search.probes = integer_value(name, value, 0, S3V_MAX_LISTS);
+}
+
+static void
+apply_consistency(OptionValues *values, const char *name, const char *value)
+{
+	values->search.eventual = choice_value(name, value, "strong", "eventual");
+}
+
+static void
+apply_on_missing(OptionValues *values, const char *name, const char *value)
+{
+	values->search.missing_is_error = choice_value(name, value, "scan", "error");
+}
+
+static void
+apply_max_bytes(OptionValues *values, const char *name, const char *value)
+{
+	values->search.max_bytes = size_value(name, value);
+}
+
+static void
+apply_lists(OptionValues *values, const char *name, const char *value)
+{
+	values->build.lists = integer_value(name, value, 0, S3V_MAX_LISTS);
+}
+
+static void
+apply_recall(OptionValues *values, const char *name, const char *value)
+{
+	values->build.recall = fraction_value(name, value, 0.5, 1.0);
+}
+
+static void
+apply_build(OptionValues *values, const char *name, const char *value)
+{
+	values->create.build = boolean_value(name, value);
+}
+
+static void
+apply_dimensions(OptionValues *values, const char *name, const char *value)
+{
+	values->create.dimensions = integer_value(name, value, 1, MAX_DIMENSIONS);
+}
+
+static void
+apply_wait(OptionValues *values, const char *name, const char *value)
+{
+	values->sync.wait = boolean_value(name, value);
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------------------------- */
+
+static const Option options_table[] = {
+	{"probes", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.probes", apply_probes},
+	{"consistency", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.consistency", apply_consistency},
+	{"on_missing", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.on_missing", apply_on_missing},
+	{"max_bytes", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.max_bytes", apply_max_bytes},
+	{"lists", IN_INDEX | IN_CREATE, NULL, apply_lists},
+	{"recall", IN_INDEX | IN_CREATE, NULL, apply_recall},
+	{"build", IN_CREATE, NULL, apply_build},
+	{"dimensions", IN_CREATE, NULL, apply_dimensions},
+	{"wait", IN_SYNC, NULL, apply_wait},
+};
+
+static char *
+names_valid_in(int place)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(options_table); i++)
+	{
+		if (options_table[i].places & place)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", options_table[i].name);
+	}
+	return names.data;
+}
+
+static const Option *
+find_option_in(int place, const char *name, int sqlstate)
+{
+	for (int i = 0; i < lengthof(options_table); i++)
+	{
+		if ((options_table[i].places & place) && strcmp(options_table[i].name, name) == 0)
+			return &options_table[i];
+	}
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("invalid option \"%s\"", name),
+			 errhint("Valid options in this context are: %s", names_valid_in(place))));
+}
+
+static const char *
+find_value(List *given, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, given)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+
+		if (strcmp(option->defname, name) == 0)
+			return strVal(option->arg);
+	}
+	return NULL;
+}
+
+/* ---- jsonb --------------------------------------------------------------------------------------------------------------- */
+
+static char *
+scalar_to_text(const char *name, const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("value of option \"%s\" must be a string, a number or a boolean", name)));
+	}
+}
+
+/* DefElem for each member: name and String. Names and values are not looked at. */
+static List *
+options_from_jsonb(Jsonb *json)
+{
+	JsonbIterator *iterator;
+	JsonbValue	value;
+	JsonbIteratorToken token;
+	List	   *result = NIL;
+	char	   *name = NULL;
+
+	if (json == NULL)
+		return NIL;
+	if (!JB_ROOT_IS_OBJECT(json))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options must be a JSON object"),
+				 errhint("Write them as '{\"name\": value, ...}'.")));
+	iterator = JsonbIteratorInit(&json->root);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_KEY)
+			name = pnstrdup(value.val.string.val, value.val.string.len);
+		else if (token == WJB_VALUE)
+			result = lappend(result, makeDefElem(name, (Node *) makeString(scalar_to_text(name, &value)), -1));
+	}
+	return result;
+}
+
+/* ---- what governs -------------------------------------------------------------------------------------------------------- */
+
+S3vSearchSettings
+settings_resolve(Oid index_id, Jsonb *call_options)
+{
+	List	   *of_call = options_from_jsonb(call_options);
+	List	   *of_index = GetForeignTable(index_id)->options;
+	OptionValues values = {0};
+	ListCell   *cell;
+
+	foreach(cell, of_call)
+		(void) find_option_in(IN_QUERY, lfirst_node(DefElem, cell)->defname, ERRCODE_INVALID_PARAMETER_VALUE);
+
+	for (int i = 0; i < lengthof(options_table); i++)
+	{
+		const Option *option = &options_table[i];
+		const char *value;
+
+		if (option->setting == NULL)
+			continue;
+		value = find_value(of_call, option->name);
+		if (value == NULL && !settings_is_set(option->setting))
+			value = find_value(of_index, option->name);
+		if (value == NULL)
+			value = GetConfigOption(option->setting, false, false);
+		option->apply(&values, option->name, value);
+	}
+	return values.search;
+}
+
+S3vBuildSettings
+settings_for_build(Oid index_id)
+{
+	List	   *of_index = GetForeignTable(index_id)->options;
+	OptionValues values = {.build = {.lists = 0, .recall = 0.95}};
+	const char *lists = find_value(of_index, "lists");
+	const char *recall = find_value(of_index, "recall");
+
+	if (lists != NULL)
+		apply_lists(&values, "lists", lists);
+	if (recall != NULL)
+		apply_recall(&values, "recall", recall);
+	return values.build;
+}
+
+void
+settings_check_index_option(const char *name, const char *value)
+{
+	OptionValues ignored = {0};
+
+	find_option_in(IN_INDEX, name, ERRCODE_FDW_INVALID_OPTION_NAME)->apply(&ignored, name, value);
+}
+
+S3vCreateOptions
+settings_for_create(Jsonb *options)
+{
+	OptionValues values = {.create = {.build = true}};
+	ListCell   *cell;
+
+	foreach(cell, options_from_jsonb(options))
+	{
+		DefElem    *given = lfirst_node(DefElem, cell);
+		const Option *option = find_option_in(IN_CREATE, given->defname, ERRCODE_INVALID_PARAMETER_VALUE);
+
+		option->apply(&values, option->name, strVal(given->arg));
+		if (option->places & IN_INDEX)
+			values.create.index_options = lappend(values.create.index_options, given);
+	}
+	return values.create;
+}
+
+S3vSyncOptions
+settings_for_sync(Jsonb *options)
+{
+	OptionValues values = {.sync = {.wait = true}};
+	ListCell   *cell;
+
+	foreach(cell, options_from_jsonb(options))
+	{
+		DefElem    *given = lfirst_node(DefElem, cell);
+
+		find_option_in(IN_SYNC, given->defname, ERRCODE_INVALID_PARAMETER_VALUE)->apply(&values, given->defname,
+																						strVal(given->arg));
+	}
+	return values.sync;
+}

@@ -1,0 +1,22 @@
+/* The fence seen from the server: identity, token file, claiming and checking the prefix of an index. */
+#ifndef S3V_OWNERSHIP_H
+#define S3V_OWNERSHIP_H
+
+#include "postgres.h"
+
+#include "boundary.h"
+
+/*
+ * Takes the next owner number before anything is written. `recorded` is the number in the version row. The token of the attempt
+ * goes to a file of the data directory first, so that an attempt of ours that aborts is recognised later. Raises 55000 when the
+ * prefix belongs to somebody else; with adopt, takes it over.
+ */
+extern uint64 ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 recorded, bool adopt);
+
+/* Raises 55000 when somebody else has taken the prefix since: looked at before the commit. */
+extern void ownership_verify(S3vCall *call, s3v_store *store, const char *uuid, uint64 number);
+
+/* After the prefix of a dropped index is gone. */
+extern void ownership_forget(const char *uuid);
+
+#endif

@@ -1,0 +1,480 @@
+/*
+ * s3v_query: checks rights, reads version and change log under the active snapshot, searches the index, ranks every candidate
+ * against its source row, adds pending rows, answers the k nearest.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "boundary.h"
+#include "compat.h"
+#include "query.h"
+#include "server.h"
+
+/* With no more keys allowed than this, reading these rows is cheaper than any probe, and exact. */
+#define FEW_KEYS 2000
+
+static double
+milliseconds_since(instr_time *start)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, *start);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/* SELECT on the index, and on every column of the source that a hit is made of: checked before the first request is sent. */
+static void
+check_rights(const S3vQuery *query)
+{
+	Oid			user = GetUserId();
+	Oid			source = query->index->source;
+	const char *source_name = get_rel_name(source);
+
+	if (relation_acl(query->index->index_id, user, ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(query->index->index_id));
+	if (schema_acl(get_rel_namespace(source), user, ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, get_namespace_name(get_rel_namespace(source)));
+	if (relation_acl(source, user, ACL_SELECT) != ACLCHECK_OK)
+	{
+		int			i;
+
+		if (pg_attribute_aclcheck(source, query->source->key.attnum, user, ACL_SELECT) != ACLCHECK_OK ||
+			pg_attribute_aclcheck(source, query->source->vector.attnum, user, ACL_SELECT) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, source_name);
+		for (i = 0; i < query->source->metadata_count; i++)
+		{
+			if (pg_attribute_aclcheck(source, query->source->metadata[i].attnum, user, ACL_SELECT) != ACLCHECK_OK)
+				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, source_name);
+		}
+	}
+	if (check_enable_rls(source, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("row-level security of table \"%s\" applies to the caller", source_name),
+				 errdetail("s3v does not yet search under row-level security policies."),
+				 errhint("Query as a role that the policies do not restrict.")));
+}
+
+static void
+check_vector(const S3vQuery *query)
+{
+	const S3vQueryArgs *args = query->args;
+
+	if (args->dimensions != query->index->dimensions)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query vector has %d dimensions, but index \"%s\" has %d",
+						args->dimensions, get_rel_name(query->index->index_id), query->index->dimensions)));
+	switch (s3v_vector_check(args->vector, args->dimensions))
+	{
+		case S3V_VECTOR_NOT_FINITE:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("query vector contains NaN or infinity")));
+			break;
+		case S3V_VECTOR_ZERO:
+			if (query->index->metric == S3V_COSINE)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("query vector is zero, which has no cosine distance to anything"),
+						 errhint("Use an index with metric l2 or ip for vectors that may be zero.")));
+			break;
+		case S3V_VECTOR_FINE:
+			break;
+	}
+}
+
+/* The index's bookkeeping, source and settings as the snapshot has them; raises for every misuse. */
+static void
+open_query(S3vQuery *query)
+{
+	Oid			index_id = query->args->index_id;
+	char	   *name = get_rel_name(index_id);
+	Relation	rel;
+	HeapTuple	tuple;
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("index with OID %u does not exist", index_id)));
+	if (!is_s3v_index(index_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an s3v index", name),
+				 errhint("Give the name that s3v_create_index was called with.")));
+	query->index = catalog_index(index_id, query->snapshot);
+	if (query->index == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("foreign table \"%s\" was not made by s3v_create_index", name),
+				 errhint("Drop it, and create the index with s3v_create_index.")));
+
+	rel = table_open(query->index->source, AccessShareLock);
+	query->source = source_describe(rel, query->index->key_column, query->index->vector_column,
+									query->index->metadata_count, query->index->metadata, false);
+	table_close(rel, NoLock);
+
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", index_id);
+	query->owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	query->server = GetForeignTable(index_id)->serverid;
+
+	check_rights(query);
+	query->settings = settings_resolve(index_id, query->args->options);
+	if (query->args->filter != NULL)
+		query->filter = metadata_filter(query->source, query->args->filter);
+	if (query->args->keys != NULL)
+		query->only = query_key_set(query->source, query->args->keys);
+}
+
+/* Keys that changed since the version was made. */
+typedef struct Pending
+{
+	bool		everything;		/* a TRUNCATE: all rows are pending */
+	s3v_keys   *set;
+	S3vKey	   *keys;
+	int			count;
+	int			allocated;
+	const S3vSource *source;
+} Pending;
+
+static bool
+note_pending(void *arg, const char *key_text)
+{
+	Pending    *pending = arg;
+	s3v_error	err;
+	S3vKey		key;
+
+	if (key_text == NULL)
+	{
+		pending->everything = true;
+		return false;
+	}
+	key = key_from_text(key_text, pending->source->key.base_type, pending->source->key_kind);
+	if (s3v_keys_contains(pending->set, key.data, key.size))
+		return true;
+	boundary_raise(s3v_keys_add(pending->set, key.data, key.size, &err), &err);
+	if (pending->count == pending->allocated)
+	{
+		pending->allocated = pending->allocated == 0 ? 64 : pending->allocated * 2;
+		pending->keys = pending->keys == NULL
+			? palloc(sizeof(S3vKey) * pending->allocated)
+			: repalloc_huge(pending->keys, sizeof(S3vKey) * pending->allocated);
+	}
+	pending->keys[pending->count++] = key;
+	return true;
+}
+
+static void
+free_keys(void *keys)
+{
+	s3v_keys_free(keys);
+}
+
+static Pending *
+pending_create(const S3vQuery *query)
+{
+	Pending    *pending = palloc0(sizeof(Pending));
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_keys);
+	s3v_error	err;
+
+	boundary_raise(s3v_keys_create((s3v_keys **) &handle->ptr, &err), &err);
+	pending->set = handle->ptr;
+	pending->source = query->source;
+	return pending;
+}
+
+static Pending *
+read_pending(S3vQuery *query)
+{
+	Pending    *pending = pending_create(query);
+
+	if (!query->settings.eventual)
+		catalog_log_scan(query->index, query->version, query->snapshot, note_pending, pending);
+	return pending;
+}
+
+/* Do the foreign table's columns still have the types of the source's? */
+static bool
+columns_match(const S3vQuery *query)
+{
+	Relation	rel = table_open(query->index->index_id, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	const S3vSource *source = query->source;
+	bool		match = desc->natts >= 2 + source->metadata_count;
+	int			i;
+
+	for (i = 0; match && i < 2 + source->metadata_count; i++)
+	{
+		const S3vColumn *column = i == 0 ? &source->key : i == 1 ? &source->vector : &source->metadata[i - 2];
+
+		match = !TupleDescAttr(desc, i)->attisdropped && TupleDescAttr(desc, i)->atttypid == column->type;
+	}
+	table_close(rel, AccessShareLock);
+	return match;
+}
+
+/* Why the index cannot answer in this snapshot, or NULL when it can. */
+static const char *
+reason_to_scan(S3vQuery *query, Pending **pending)
+{
+	char	   *reason;
+
+	*pending = NULL;
+	query->version = catalog_version(query->index->index_id, query->snapshot);
+	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
+		return "few keys are allowed: they are read from the source";
+	if (query->version == NULL || query->version->version == 0)
+		return "the index is not built yet in this snapshot: run s3v_sync";
+	/* Inside the writing statement rows are visible before the triggers have logged them. */
+	if (AfterTriggerPendingOnRel(query->index->source))
+		return "triggers are pending on the source";
+	if (catalog_is_stale(query->index->index_id, query->snapshot, &reason))
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is stale: its source is scanned instead", get_rel_name(query->index->index_id)),
+				 errdetail("%s", reason),
+				 errhint("Run s3v_sync with mode 'rebuild'.")));
+		return psprintf("the index is stale: %s", reason);
+	}
+	if (!columns_match(query))
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("columns of index \"%s\" no longer have the types of its source: the source is scanned instead",
+						get_rel_name(query->index->index_id)),
+				 errhint("Drop the index and create it again.")));
+		return "columns of the index no longer have the types of its source";
+	}
+	*pending = read_pending(query);
+	if ((*pending)->everything)
+		return "the source was truncated: all its rows are pending";
+	return NULL;
+}
+
+static void
+free_search(void *search)
+{
+	s3v_search_free(search);
+}
+
+/* Ranks candidates against their source rows until no later one can matter. */
+static s3v_code
+search_lists(S3vQuery *query, s3v_store *store, const Pending *pending, s3v_error *err, S3vCall *call)
+{
+	const S3vVersion *version = query->version;
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
+	s3v_version_names names = {0};
+	s3v_search_options options = {0};
+	s3v_code	code;
+	int			want = query->args->k + Max(4, query->args->k / 10);
+
+	names.index_uuid = query->index->uuid;
+	names.base = version->base;
+	names.base_length = version->base_bytes;
+	names.delta = version->delta;
+	names.delta_length = version->delta_bytes;
+	options.k = query->args->k;
+	options.probes = query->settings.probes;
+	options.max_bytes = query->settings.max_bytes;
+	options.in_flight_bytes = UINT64CONST(32) << 20;
+	options.filter = query->filter;
+	options.only = query->only;
+	options.without = pending->set;
+
+	code = s3v_search_open(boundary_env(call), store, &names, query->args->vector, query->args->dimensions, &options,
+						   (s3v_search **) &handle->ptr, err);
+	while (code == S3V_OK)
+	{
+		const s3v_candidate *candidates;
+		size_t		found;
+		size_t		useful;
+		S3vKey	   *keys;
+		instr_time	start;
+		double		spent;
+
+		code = s3v_search_next(boundary_env(call), handle->ptr, want, &candidates, &found, err);
+		if (code != S3V_OK)
+			break;
+		if (found == 0)
+		{
+			int			more = 0;
+
+			/* Rows that the snapshot does not see, or that were dropped by a check, left too few. */
+			if (!hits_full(query->hits))
+				code = s3v_search_widen(boundary_env(call), handle->ptr, &more, err);
+			if (!more)
+				break;
+			continue;
+		}
+
+		keys = palloc(sizeof(S3vKey) * found);
+		for (useful = 0; useful < found; useful++)
+		{
+			if (hits_full(query->hits) && candidates[useful].lower_bound > hits_worst(query->hits))
+				break;
+			keys[useful].data = (char *) candidates[useful].key;
+			keys[useful].size = candidates[useful].key_size;
+		}
+		INSTR_TIME_SET_CURRENT(start);
+		query->work.reranked += query_read_keys(query, keys, useful);
+		spent = milliseconds_since(&start);
+		query->work.ms_source += spent;
+		query->work.ms_search -= spent;
+		pfree(keys);
+		if (useful < found)
+			break;
+		want = Max(8, query->args->k / 4);
+	}
+	if (handle->ptr != NULL)
+		s3v_search_stats_get(handle->ptr, &query->work.search);
+	handle_release(handle);
+	return code;
+}
+
+static void
+note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
+{
+	s3v_counters now;
+
+	s3v_store_counters(store, &now);
+	work->sent.waves = now.waves - before->waves;
+	work->sent.get_requests = now.get_requests - before->get_requests;
+	work->sent.put_requests = now.put_requests - before->put_requests;
+	work->sent.delete_requests = now.delete_requests - before->delete_requests;
+	work->sent.bytes_read = now.bytes_read - before->bytes_read;
+	work->sent.retries = now.retries - before->retries;
+}
+
+/* False when objects of the version are missing and the source shall be scanned instead. */
+static bool
+search_index(S3vQuery *query, const Pending *pending)
+{
+	s3v_store  *store = server_store(query->server, query->owner);
+	S3vCall    *call = boundary_begin();
+	s3v_counters before;
+	s3v_error	err;
+	s3v_code	code;
+	instr_time	start;
+
+	s3v_store_counters(store, &before);
+	INSTR_TIME_SET_CURRENT(start);
+	code = search_lists(query, store, pending, &err, call);
+	query->work.ms_search += milliseconds_since(&start);
+	note_sent(&query->work, store, &before);
+	if (code == S3V_OBJECT_MISSING && !query->settings.missing_is_error)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("objects of index \"%s\" are missing: its source is scanned instead",
+						get_rel_name(query->index->index_id)),
+				 errdetail("%s", err.message),
+				 errhint("Run s3v_sync with mode 'rebuild' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
+		return false;
+	}
+	boundary_check(call, code, &err);
+	return true;
+}
+
+static void
+scan_instead(S3vQuery *query, const char *why)
+{
+	instr_time	start;
+
+	INSTR_TIME_SET_CURRENT(start);
+	query->work.path = PATH_SOURCE;
+	query->work.status = MemoryContextStrdup(query->context, why);
+	hits_clear(query->hits);
+	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
+	{
+		Pending    *allowed = pending_create(query);
+		Datum	   *elements;
+		bool	   *nulls;
+		int			count;
+		int			i;
+
+		/* Through a set again: a key named twice is one row. */
+		deconstruct_array(query->args->keys, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+		for (i = 0; i < count; i++)
+		{
+			if (!nulls[i])
+				note_pending(allowed, TextDatumGetCString(elements[i]));
+		}
+		query_read_keys(query, allowed->keys, allowed->count);
+	}
+	else
+		query_scan_source(query);
+	query->work.ms_source += milliseconds_since(&start);
+}
+
+S3vQuery *
+query_run(const S3vQueryArgs *args)
+{
+	S3vQuery   *query = palloc0(sizeof(S3vQuery));
+	Pending    *pending;
+	const char *why;
+	instr_time	start;
+
+	query->args = args;
+	query->context = CurrentMemoryContext;
+	query->hits = hits_create(CurrentMemoryContext, args->k);
+	INSTR_TIME_SET_CURRENT(start);
+	/* The index and its version, the log and the source are all read under this one snapshot. */
+	query->snapshot = GetActiveSnapshot();
+	open_query(query);
+	if (args->vector_is_null)
+		return query;
+	check_vector(query);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	why = reason_to_scan(query, &pending);
+	query->work.ms_catalog = milliseconds_since(&start);
+	if (why == NULL)
+	{
+		query->work.path = pending->count > 0 ? PATH_MIXED : PATH_INDEX;
+		if (pending->count > 0)
+		{
+			instr_time	read;
+
+			INSTR_TIME_SET_CURRENT(read);
+			query->work.pending_merged = query_read_keys(query, pending->keys, pending->count);
+			query->work.ms_source += milliseconds_since(&read);
+		}
+		if (!search_index(query, pending))
+			why = "objects of the version are missing from the store";
+		else if (query->work.search.budget_reached)
+		{
+			query->work.status = "max_bytes was reached before every list that the query wanted was read";
+			ereport(NOTICE,
+					(errmsg("s3v.max_bytes was reached: nearer rows of index \"%s\" may be missing",
+							get_rel_name(query->index->index_id))));
+		}
+	}
+	if (why != NULL)
+		scan_instead(query, why);
+	SPI_finish();
+	hits_sort(query->hits);
+	query->work.ms_total = milliseconds_since(&start);
+	return query;
+}

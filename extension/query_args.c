@@ -1,0 +1,106 @@
+/* Arguments of the query functions, of whatever type they came. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "boundary.h"
+#include "query.h"
+
+/* The type the caller gave for an "any..." argument. */
+static Oid
+argument_type(FunctionCallInfo fcinfo, int argument)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, argument);
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDETERMINATE_DATATYPE),
+				 errmsg("could not determine the type of argument %d", argument + 1)));
+	return type;
+}
+
+S3vQueryArgs
+query_arguments(FunctionCallInfo fcinfo, int shift)
+{
+	S3vQueryArgs args = {0};
+	int			vector = 1 + shift;
+	int			k = 2 + shift;
+	int			filter = 3 + shift;
+	int			keys = 4 + shift;
+	int			options = 5 + shift;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("index must not be null")));
+	args.index_id = PG_GETARG_OID(0);
+
+	if (PG_ARGISNULL(k))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("k must not be null")));
+	args.k = PG_GETARG_INT32(k);
+	if (args.k < 1 || args.k > s3v_setting_max_k)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k must be between 1 and %d, not %d", s3v_setting_max_k, args.k),
+				 args.k > s3v_setting_max_k
+				 ? errhint("A superuser may raise the setting s3v.max_k.") : 0));
+
+	args.vector_is_null = PG_ARGISNULL(vector);
+	if (!args.vector_is_null)
+	{
+		Oid			type = argument_type(fcinfo, vector);
+		int			kind = vector_kind_of(type);
+
+		if (kind < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a query vector cannot be of type %s", format_type_be(type)),
+					 errhint("Use real[], double precision[], numeric[], integer[], pgvector's vector or halfvec, or text such as '[1,2,3]'.")));
+		args.vector = vector_from_datum(PG_GETARG_DATUM(vector), type, (S3vVectorKind) kind, &args.dimensions);
+	}
+	if (!PG_ARGISNULL(filter))
+		args.filter = PG_GETARG_JSONB_P(filter);
+	if (!PG_ARGISNULL(keys))
+		args.keys = PG_GETARG_ARRAYTYPE_P(keys);
+	if (!PG_ARGISNULL(options))
+		args.options = PG_GETARG_JSONB_P(options);
+	return args;
+}
+
+static void
+free_keys(void *keys)
+{
+	s3v_keys_free(keys);
+}
+
+s3v_keys *
+query_key_set(const S3vSource *source, ArrayType *keys)
+{
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_keys);
+	s3v_error	err;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+	int			i;
+
+	boundary_raise(s3v_keys_create((s3v_keys **) &handle->ptr, &err), &err);
+	deconstruct_array(keys, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (i = 0; i < count; i++)
+	{
+		char	   *key_text;
+		S3vKey		key;
+
+		/* No row has a NULL key. */
+		if (nulls[i])
+			continue;
+		key_text = TextDatumGetCString(elements[i]);
+		key = key_from_text(key_text, source->key.base_type, source->key_kind);
+		boundary_raise(s3v_keys_add(handle->ptr, key.data, key.size, &err), &err);
+		pfree(key_text);
+	}
+	return handle->ptr;
+}

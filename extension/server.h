@@ -1,0 +1,28 @@
+/* Servers: their options, who may make which, and open stores. */
+#ifndef S3V_SERVER_H
+#define S3V_SERVER_H
+
+#include "postgres.h"
+
+#include "../src/api/s3v_c.h"
+
+/*
+ * The open store of a server, with the credentials of `owner`'s user mapping (else PUBLIC's). Kept open for the session, with its
+ * connections and navigation tiers; opened anew when server, mapping or connection settings changed. Raises when the options
+ * make no sense; connects to nothing. The handle must not be kept over a command: ask again.
+ */
+extern s3v_store *server_store(Oid server, Oid owner);
+
+/* The wrapper's oid; raises 42704 when the extension is not installed here. */
+extern Oid	server_wrapper(void);
+
+/* True when the relation is a foreign table of this wrapper. */
+extern bool is_s3v_index(Oid relid);
+
+/* The server's url, for messages: holds no secret. */
+extern char *server_url(Oid server);
+
+/* Closes all stores; from on_proc_exit. */
+extern void server_close_all(void);
+
+#endif

@@ -1,0 +1,75 @@
+/* s3v.* settings, and how call options, settings and index options combine. */
+#ifndef S3V_SETTINGS_H
+#define S3V_SETTINGS_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+extern void settings_define(void);	/* from _PG_init */
+
+/* More lists than any index has. */
+#define S3V_MAX_LISTS 1000000
+
+/* Plain settings of the session. */
+extern int	s3v_setting_max_k;
+extern int	s3v_setting_request_timeout;	/* ms */
+extern int	s3v_setting_max_parallel_requests;
+extern char *s3v_setting_allowed_endpoints;
+
+/* Goes up whenever one of the last three was assigned. */
+extern uint64 s3v_connection_settings_changes;
+
+/* True unless the search setting (s3v.probes, ...) has its built-in value for want of any other. */
+extern bool settings_is_set(const char *name);
+
+/*
+ * What governs one query. Order of precedence: the call's options, a setting whose source is not its default, the index's
+ * option, the default.
+ */
+typedef struct S3vSearchSettings
+{
+	int			probes;			/* 0: adaptive */
+	bool		eventual;		/* consistency = eventual: pending rows are not merged */
+	bool		missing_is_error;	/* on_missing = error */
+	int64		max_bytes;		/* 0: no budget */
+} S3vSearchSettings;
+
+/* call_options may be NULL. Raises 22023 for an unknown option or a bad value, listing the valid ones. */
+extern S3vSearchSettings settings_resolve(Oid index_id, Jsonb *call_options);
+
+/* Build settings: call options of s3v_create_index have become index options by now. */
+typedef struct S3vBuildSettings
+{
+	int			lists;			/* 0: chosen */
+	double		recall;			/* 0.95 */
+} S3vBuildSettings;
+
+extern S3vBuildSettings settings_for_build(Oid index_id);
+
+/*
+ * One of the OPTIONS of an index's foreign table, for the validator: raises HV00D for an unknown name, listing the valid ones, and
+ * 22023 for a bad value.
+ */
+extern void settings_check_index_option(const char *name, const char *value);
+
+/* Splits the jsonb of s3v_create_index: "build" and "dimensions" are its own, the rest must be index options. Raises 22023. */
+typedef struct S3vCreateOptions
+{
+	bool		build;			/* default true */
+	int			dimensions;		/* 0: not given */
+	List	   *index_options;	/* DefElem: name, String value */
+} S3vCreateOptions;
+
+extern S3vCreateOptions settings_for_create(Jsonb *options);
+
+/* Options of s3v_sync: wait. Raises 22023. */
+typedef struct S3vSyncOptions
+{
+	bool		wait;			/* default true; false: skip an index that another sync holds */
+} S3vSyncOptions;
+
+extern S3vSyncOptions settings_for_sync(Jsonb *options);
+
+#endif

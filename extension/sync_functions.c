@@ -1,0 +1,147 @@
+/* The SQL function s3v_sync: one index, the indexes of a table, or all of them. */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "settings.h"
+#include "sync.h"
+
+PG_FUNCTION_INFO_V1(s3v_sync);
+
+static S3vSyncMode
+mode_from_text(const char *text)
+{
+	if (strcmp(text, "changes") == 0)
+		return SYNC_CHANGES;
+	if (strcmp(text, "rebuild") == 0)
+		return SYNC_REBUILD;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unrecognized mode \"%s\"", text),
+			 errhint("Valid modes are: changes, rebuild.")));
+}
+
+static void
+put_result(ReturnSetInfo *set, Oid index_id, const S3vSyncResult *result, const char *error)
+{
+	Datum		values[7] = {0};
+	bool		nulls[7] = {false};
+
+	values[0] = ObjectIdGetDatum(index_id);
+	values[1] = Int64GetDatum(result->version);
+	values[2] = Int64GetDatum(result->upserted);
+	values[3] = Int64GetDatum(result->deleted);
+	values[4] = Int64GetDatum(result->bytes_written);
+	values[5] = Int64GetDatum(result->requests);
+	nulls[1] = nulls[2] = nulls[3] = nulls[4] = nulls[5] = error != NULL;
+	if (error != NULL)
+		values[6] = CStringGetTextDatum(error);
+	else
+		nulls[6] = true;
+	tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+}
+
+static void
+check_owner(Oid source)
+{
+	if (!relation_owned_by(source, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
+}
+
+/* In a subtransaction of its own: what fails is told in a WARNING and in the row, and the others go on. */
+static void
+sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool wait)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	S3vSyncResult result = {0};
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		check_owner(index->source);
+		result = sync_index(index->index_id, mode, wait, false);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (!result.skipped)
+			put_result(set, index->index_id, &result, NULL);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		/* A cancel is meant for the whole statement. */
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not sync index \"%s\": %s", get_rel_name(index->index_id), error->message),
+				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+				 error->hint != NULL ? errhint("%s", error->hint) : 0));
+		put_result(set, index->index_id, &result, error->message);
+	}
+	PG_END_TRY();
+}
+
+Datum
+s3v_sync(PG_FUNCTION_ARGS)
+{
+	Oid			source = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	S3vSyncMode mode = mode_from_text(PG_ARGISNULL(1) ? "changes" : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	S3vSyncOptions options = settings_for_sync(PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
+	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
+	List	   *indexes;
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	PreventCommandIfReadOnly("s3v_sync()");
+	if (OidIsValid(source))
+	{
+		if (get_rel_name(source) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("relation with OID %u does not exist", source)));
+		check_owner(source);
+	}
+	indexes = catalog_indexes(source, GetActiveSnapshot());
+	if (OidIsValid(source) && indexes == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" has no s3v index", get_rel_name(source)),
+				 errhint("Name the source table, not the index. Create an index with s3v_create_index.")));
+
+	foreach(cell, indexes)
+	{
+		const S3vIndex *index = lfirst(cell);
+
+		CHECK_FOR_INTERRUPTS();
+		if (OidIsValid(source))
+		{
+			S3vSyncResult result = sync_index(index->index_id, mode, options.wait, false);
+
+			if (!result.skipped)
+				put_result(set, index->index_id, &result, NULL);
+		}
+		else if (relation_owned_by(index->source, GetUserId()))
+			sync_guarded(set, index, mode, options.wait);
+	}
+	return (Datum) 0;
+}

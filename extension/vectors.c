@@ -1,0 +1,431 @@
+/*
+ * Vectors on their way to the core: arrays, pgvector's types and text, as float32 values.
+ */
+#include "postgres.h"
+
+#include "source.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#define MAX_DIMENSIONS 16000
+#define MAX_QUOTED_BYTES 20
+
+/* What vector and halfvec of pgvector begin with; the elements follow. */
+typedef struct PgvectorHeader
+{
+	int32		vl_len_;		/* varlena header */
+	int16		dimensions;
+	int16		unused;
+} PgvectorHeader;
+
+/* Why a value is no vector: raised, or told to whoever knows the row. */
+typedef struct VectorProblem
+{
+	int			sqlstate;		/* 0: none */
+	char	   *detail;
+} VectorProblem;
+
+/* ---- types ---- */
+
+/* pgvector's types once found; the extension may be in any schema, or come and go within a session. */
+static Oid	pgvector_vector = InvalidOid;
+static Oid	pgvector_halfvec = InvalidOid;
+
+static void
+forget_pgvector(Datum arg, int cacheid, uint32 hashvalue)
+{
+	pgvector_vector = InvalidOid;
+	pgvector_halfvec = InvalidOid;
+}
+
+/*
+ * Only a base type, which takes a superuser to make: the owner of a trusted extension could add any other type of that name to
+ * it, and we read the bytes of its values.
+ */
+static bool
+is_pgvector_type(Oid type, const char *name)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Form_pg_type form;
+	bool		fits;
+	Oid			extension;
+	char	   *extension_name;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	fits = form->typtype == TYPTYPE_BASE && form->typlen == -1 && strcmp(NameStr(form->typname), name) == 0;
+	ReleaseSysCache(tuple);
+	if (!fits)
+		return false;
+
+	extension = getExtensionOfObject(TypeRelationId, type);
+	if (!OidIsValid(extension))
+		return false;
+	extension_name = get_extension_name(extension);
+	return extension_name != NULL && strcmp(extension_name, "vector") == 0;
+}
+
+static int
+pgvector_kind_of(Oid type)
+{
+	static bool watching = false;
+
+	if (!watching)
+	{
+		CacheRegisterSyscacheCallback(TYPEOID, forget_pgvector, (Datum) 0);
+		watching = true;
+	}
+	if (type == pgvector_vector)
+		return VECTOR_PGVECTOR;
+	if (type == pgvector_halfvec)
+		return VECTOR_PGHALFVEC;
+	if (is_pgvector_type(type, "vector"))
+	{
+		pgvector_vector = type;
+		return VECTOR_PGVECTOR;
+	}
+	if (is_pgvector_type(type, "halfvec"))
+	{
+		pgvector_halfvec = type;
+		return VECTOR_PGHALFVEC;
+	}
+	return -1;
+}
+
+int
+vector_kind_of(Oid type)
+{
+	Oid			base_type = getBaseType(type);
+	Oid			element;
+
+	if (base_type == TEXTOID || base_type == VARCHAROID || base_type == BPCHAROID)
+		return VECTOR_TEXT;
+
+	element = get_element_type(base_type);
+	if (!OidIsValid(element))
+		return pgvector_kind_of(base_type);
+	switch (getBaseType(element))
+	{
+		case FLOAT4OID:
+			return VECTOR_FLOAT4_ARRAY;
+		case FLOAT8OID:
+			return VECTOR_FLOAT8_ARRAY;
+		case NUMERICOID:
+			return VECTOR_NUMERIC_ARRAY;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return VECTOR_INT_ARRAY;
+		default:
+			return -1;
+	}
+}
+
+bool
+vector_kind_is_stored(int kind)
+{
+	return kind == VECTOR_FLOAT4_ARRAY || kind == VECTOR_FLOAT8_ARRAY || kind == VECTOR_PGVECTOR ||
+		kind == VECTOR_PGHALFVEC;
+}
+
+int
+vector_typmod_dimensions(const S3vColumn *column)
+{
+	if (column->typmod <= 0 || pgvector_kind_of(column->base_type) < 0)
+		return 0;
+	return column->typmod;
+}
+
+/* ---- values ---- */
+
+static float *
+allocate_values(int count)
+{
+	return palloc(Max(count, 1) * sizeof(float));
+}
+
+static bool
+has_too_many(int dimensions, VectorProblem *problem)
+{
+	if (dimensions <= MAX_DIMENSIONS)
+		return false;
+	problem->sqlstate = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	problem->detail = psprintf("The vector has %d dimensions, more than the %d that s3v takes.", dimensions, MAX_DIMENSIONS);
+	return true;
+}
+
+static void
+refuse_subscripts(VectorProblem *problem)
+{
+	problem->sqlstate = ERRCODE_ARRAY_SUBSCRIPT_ERROR;
+	problem->detail = pstrdup("The vector must be a one-dimensional array.");
+}
+
+static void
+refuse_nulls(VectorProblem *problem)
+{
+	problem->sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED;
+	problem->detail = pstrdup("The vector has NULL elements.");
+}
+
+static void
+convert_numerics(ArrayType *array, float *values)
+{
+	Datum	   *elements;
+	int			count;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &elements, NULL, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, elements[i]));
+
+		/* From the digits, as the text form is: through double, some values would be rounded twice. */
+		values[i] = strtof(text, NULL);
+		pfree(text);
+	}
+	pfree(elements);
+}
+
+static void
+convert_integers(ArrayType *array, int count, float *values)
+{
+	const void *data = ARR_DATA_PTR(array);
+	Oid			element = getBaseType(ARR_ELEMTYPE(array));
+
+	for (int i = 0; i < count; i++)
+	{
+		if (element == INT2OID)
+			values[i] = (float) ((const int16 *) data)[i];
+		else if (element == INT4OID)
+			values[i] = (float) ((const int32 *) data)[i];
+		else
+			values[i] = (float) ((const int64 *) data)[i];
+	}
+}
+
+static float *
+array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	float	   *values;
+
+	if (ARR_NDIM(array) > 1)
+		refuse_subscripts(problem);
+	else if (array_contains_nulls(array))
+		refuse_nulls(problem);
+	if (problem->sqlstate != 0 || has_too_many(count, problem))
+		return NULL;
+
+	values = allocate_values(count);
+	if (kind == VECTOR_FLOAT4_ARRAY)
+		memcpy(values, ARR_DATA_PTR(array), count * sizeof(float));
+	else if (kind == VECTOR_FLOAT8_ARRAY)
+	{
+		for (int i = 0; i < count; i++)
+			values[i] = (float) ((const double *) ARR_DATA_PTR(array))[i];
+	}
+	else if (kind == VECTOR_NUMERIC_ARRAY)
+		convert_numerics(array, values);
+	else
+		convert_integers(array, count, values);
+	*dimensions = count;
+	return values;
+}
+
+/* Exact: every half has its float. */
+static float
+half_to_float(uint16 half)
+{
+	uint32		sign = (uint32) (half & 0x8000) << 16;
+	uint32		exponent = (half >> 10) & 0x1F;
+	uint32		mantissa = half & 0x3FF;
+	uint32		bits;
+	float		value;
+
+	if (exponent == 0)
+	{
+		value = ldexpf((float) mantissa, -24);
+		return sign == 0 ? value : -value;
+	}
+	if (exponent == 0x1F)
+		bits = sign | 0x7F800000 | (mantissa << 13);
+	else
+		bits = sign | ((exponent + 127 - 15) << 23) | (mantissa << 13);
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static float *
+pgvector_values(const PgvectorHeader *header, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
+{
+	int			count = header->dimensions;
+	Size		element = kind == VECTOR_PGVECTOR ? sizeof(float) : sizeof(uint16);
+	const char *data = (const char *) header + sizeof(PgvectorHeader);
+	float	   *values;
+
+	if (VARSIZE(header) < sizeof(PgvectorHeader) || count < 0 ||
+		VARSIZE(header) != sizeof(PgvectorHeader) + count * element)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("vector of %zu bytes has an unknown layout", (Size) VARSIZE(header))));
+	if (has_too_many(count, problem))
+		return NULL;
+
+	values = allocate_values(count);
+	if (kind == VECTOR_PGVECTOR)
+		memcpy(values, data, count * sizeof(float));
+	else
+	{
+		for (int i = 0; i < count; i++)
+			values[i] = half_to_float(((const uint16 *) data)[i]);
+	}
+	*dimensions = count;
+	return values;
+}
+
+/* ---- text ---- */
+
+static const char *
+skip_spaces(const char *at)
+{
+	while (*at == ' ' || (*at >= '\t' && *at <= '\r'))
+		at++;
+	return at;
+}
+
+static void
+refuse_text(const char *at)
+{
+	int			rest = strnlen(at, MAX_QUOTED_BYTES + MAX_MULTIBYTE_CHAR_LEN);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 rest == 0 ? errmsg("invalid input syntax for a vector: unexpected end of text")
+			 : errmsg("invalid input syntax for a vector at \"%.*s\"", pg_mbcliplen(at, rest, MAX_QUOTED_BYTES), at),
+			 errhint("Write a vector as '[1,2,3]' or '{1,2,3}'.")));
+}
+
+static float *
+text_values(const char *text, int *dimensions, VectorProblem *problem)
+{
+	const char *at = skip_spaces(text);
+	bool		is_array = *at == '{';
+	char		close = is_array ? '}' : ']';
+	int			capacity = 1;
+	int			count = 0;
+	float	   *values;
+
+	if (*at != '[' && *at != '{')
+		refuse_text(at);
+	for (const char *comma = at; (comma = strchr(comma, ',')) != NULL; comma++)
+		capacity++;
+	if (has_too_many(capacity, problem))
+		return NULL;
+
+	values = allocate_values(capacity);
+	at = skip_spaces(at + 1);
+	while (*at != close || count > 0)
+	{
+		char	   *end;
+
+		if (is_array && *at == '{')
+			refuse_subscripts(problem);
+		else if (is_array && pg_strncasecmp(at, "null", 4) == 0)
+			refuse_nulls(problem);
+		if (problem->sqlstate != 0)
+			return NULL;
+
+		values[count++] = strtof(at, &end);
+		if (end == at)
+			refuse_text(at);
+		at = skip_spaces(end);
+		if (*at == close)
+			break;
+		if (*at != ',')
+			refuse_text(at);
+		at = skip_spaces(at + 1);
+	}
+	at = skip_spaces(at + 1);
+	if (*at != '\0')
+		refuse_text(at);
+	*dimensions = count;
+	return values;
+}
+
+/* ---- what callers use ---- */
+
+static float *
+convert(Datum value, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
+{
+	void	   *flat;
+	float	   *values;
+
+	if (kind == VECTOR_TEXT)
+	{
+		flat = TextDatumGetCString(value);
+		values = text_values(flat, dimensions, problem);
+		pfree(flat);
+		return values;
+	}
+
+	flat = PG_DETOAST_DATUM(value);
+	if (kind == VECTOR_PGVECTOR || kind == VECTOR_PGHALFVEC)
+		values = pgvector_values(flat, kind, dimensions, problem);
+	else
+		values = array_values(flat, kind, dimensions, problem);
+	if (flat != DatumGetPointer(value))
+		pfree(flat);
+	return values;
+}
+
+float *
+vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions)
+{
+	VectorProblem problem = {0};
+	float	   *values = convert(value, kind, dimensions, &problem);
+
+	if (values == NULL)
+		ereport(ERROR,
+				(errcode(problem.sqlstate),
+				 errmsg("invalid vector"),
+				 errdetail_internal("%s", problem.detail)));
+	return values;
+}
+
+float *
+vector_from_row(Datum value, const S3vSource *source, int *dimensions, char **complaint)
+{
+	VectorProblem problem = {0};
+	float	   *values = convert(value, source->vector_kind, dimensions, &problem);
+
+	*complaint = problem.detail;
+	return values;
+}
+
+char *
+vector_complaint(const float *values, int count, int dimensions)
+{
+	if (count != dimensions)
+		return psprintf("The vector has %d dimension%s, the index %d.", count, count == 1 ? "" : "s", dimensions);
+	for (int i = 0; i < count; i++)
+	{
+		if (isnan(values[i]))
+			return psprintf("Element %d of the vector is NaN.", i + 1);
+		if (isinf(values[i]))
+			return psprintf("Element %d of the vector is infinite or too large for a 4-byte float.", i + 1);
+	}
+	return NULL;
+}

@@ -1,0 +1,224 @@
+/* s3v: vector indexes on object storage. Install script of the version in work. */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION s3v" to load this file. \quit
+
+-- ---- bookkeeping ----------------------------------------------------------------------------------------------------
+-- Columns are regclass, never oid: oids are wrong after a restore. Every table has a primary key: a publication FOR ALL
+-- TABLES would break updates and deletes without one.
+
+CREATE SCHEMA s3v;
+GRANT USAGE ON SCHEMA s3v TO PUBLIC;
+COMMENT ON SCHEMA s3v IS 'bookkeeping of the extension s3v: indexes, versions, change logs';
+
+CREATE SEQUENCE s3v.change_id;
+COMMENT ON SEQUENCE s3v.change_id IS 'numbers of change-log rows and stale marks; carried by dumps';
+
+CREATE TABLE s3v.index (
+    index_id      regclass PRIMARY KEY,
+    source        regclass NOT NULL,
+    log           regclass NOT NULL,
+    uuid          uuid     NOT NULL UNIQUE,
+    key_column    name     NOT NULL,
+    vector_column name     NOT NULL,
+    metadata      name[]   NOT NULL,
+    metric        text     NOT NULL,
+    dimensions    integer  NOT NULL
+);
+CREATE INDEX index_source_idx ON s3v.index (source);
+COMMENT ON TABLE s3v.index IS 'what each index is made of; names of columns as they are now';
+
+CREATE TABLE s3v.version (
+    index_id          regclass PRIMARY KEY,
+    version           bigint   NOT NULL,      -- 0: nothing built yet
+    manifest          text,                   -- ids of 32 hexadecimal digits
+    base              text,
+    base_bytes        bigint,
+    delta             text,
+    delta_bytes       bigint,
+    rows              bigint   NOT NULL DEFAULT 0,
+    skipped           bigint   NOT NULL DEFAULT 0,   -- source rows without a vector, or a zero one under cosine
+    lists             bigint   NOT NULL DEFAULT 0,
+    segments          bigint   NOT NULL DEFAULT 0,
+    bytes             bigint   NOT NULL DEFAULT 0,
+    owner             bigint   NOT NULL DEFAULT 0,   -- number of the owner marker this cluster claimed last
+    hi                xid8,                   -- log rows below are consumed or rolled back, but for those of running
+    running           xid8[],
+    system_identifier bigint,                 -- of the cluster whose transaction ids hi and running are
+    synced_at         timestamptz
+);
+COMMENT ON TABLE s3v.version IS 'the version that queries open: one row for each index; a sync updates it, and its commit publishes';
+
+CREATE TABLE s3v.history (
+    index_id   regclass    NOT NULL,
+    version    bigint      NOT NULL,
+    manifest   text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    retired_by xid8,                          -- transaction that published the next version
+    retired_at timestamptz,
+    system_identifier bigint,                 -- of the cluster whose transaction id retired_by is
+    PRIMARY KEY (index_id, version)
+);
+COMMENT ON TABLE s3v.history IS 'versions whose objects are kept; s3v_gc removes rows and objects together';
+
+CREATE TABLE s3v.stale (
+    index_id  regclass    NOT NULL,
+    id        bigint      NOT NULL DEFAULT nextval('s3v.change_id'),
+    reason    text        NOT NULL,
+    marked_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (index_id, id)
+);
+COMMENT ON TABLE s3v.stale IS 'marks of changes that row triggers did not see: queries scan the source until a rebuild';
+
+CREATE TABLE s3v.dropped (
+    uuid       uuid        PRIMARY KEY,
+    server     name        NOT NULL,
+    dropped_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE s3v.dropped IS 'indexes that were dropped and whose objects s3v_gc has yet to delete';
+
+CREATE TABLE s3v.price (
+    item  text             PRIMARY KEY,
+    usd   double precision NOT NULL,
+    unit  text             NOT NULL,
+    as_of date             NOT NULL
+);
+COMMENT ON TABLE s3v.price IS 'what s3v_explain and s3v_cost reckon with; edit it to fit your contract';
+INSERT INTO s3v.price VALUES
+    ('s3.get', 0.0000004, 'one GET request', '2026-10-01'),
+    ('s3.put', 0.000005, 'one PUT or LIST request', '2026-10-01'),
+    ('s3.storage', 0.023, 'one GB (10^9 bytes) for a month', '2026-10-01');
+
+GRANT SELECT ON s3v.index, s3v.version, s3v.history, s3v.stale, s3v.dropped, s3v.price TO PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('s3v.index', '');
+SELECT pg_catalog.pg_extension_config_dump('s3v.version', '');
+SELECT pg_catalog.pg_extension_config_dump('s3v.history', '');
+SELECT pg_catalog.pg_extension_config_dump('s3v.stale', '');
+SELECT pg_catalog.pg_extension_config_dump('s3v.dropped', '');
+SELECT pg_catalog.pg_extension_config_dump('s3v.change_id', '');
+
+-- ---- servers --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION s3v_fdw_handler() RETURNS fdw_handler
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 's3v_fdw_handler';
+CREATE FUNCTION s3v_fdw_validator(text[], oid) RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 's3v_fdw_validator';
+CREATE FOREIGN DATA WRAPPER s3v HANDLER s3v_fdw_handler VALIDATOR s3v_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER s3v IS 'vector indexes on object storage';
+
+CREATE SERVER s3v_local FOREIGN DATA WRAPPER s3v OPTIONS (url 'file://./s3v');
+GRANT USAGE ON FOREIGN SERVER s3v_local TO PUBLIC;
+COMMENT ON SERVER s3v_local IS 'vector indexes in files below the data directory';
+
+-- ---- capture --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION s3v_capture() RETURNS trigger
+    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 's3v_capture';
+COMMENT ON FUNCTION s3v_capture() IS 'writes the keys of changed rows to the change log; made a trigger by s3v_create_index';
+
+CREATE FUNCTION s3v_ddl_command_end() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 's3v_ddl_command_end';
+CREATE FUNCTION s3v_sql_drop() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 's3v_sql_drop';
+CREATE FUNCTION s3v_table_rewrite() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 's3v_table_rewrite';
+CREATE EVENT TRIGGER s3v_ddl_command_end ON ddl_command_end EXECUTE FUNCTION s3v_ddl_command_end();
+CREATE EVENT TRIGGER s3v_sql_drop ON sql_drop EXECUTE FUNCTION s3v_sql_drop();
+CREATE EVENT TRIGGER s3v_table_rewrite ON table_rewrite EXECUTE FUNCTION s3v_table_rewrite();
+ALTER EVENT TRIGGER s3v_ddl_command_end ENABLE ALWAYS;
+ALTER EVENT TRIGGER s3v_sql_drop ENABLE ALWAYS;
+ALTER EVENT TRIGGER s3v_table_rewrite ENABLE ALWAYS;
+
+-- ---- indexes --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION s3v_create_index(index_name text, source regclass, vector_column name, server name DEFAULT 's3v_local',
+                                 key_column name DEFAULT NULL, metric text DEFAULT 'cosine', metadata name[] DEFAULT '{}',
+                                 options jsonb DEFAULT '{}')
+    RETURNS regclass LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_create_index';
+COMMENT ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb) IS
+    'makes a vector index of a table on a server, captures changes from now on and builds version 1';
+
+CREATE FUNCTION s3v_sync(source regclass DEFAULT NULL, mode text DEFAULT 'changes', options jsonb DEFAULT '{}')
+    RETURNS TABLE (index regclass, version bigint, upserted bigint, deleted bigint, bytes_written bigint, requests bigint,
+                   error text)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_sync';
+COMMENT ON FUNCTION s3v_sync(regclass, text, jsonb) IS 'brings the indexes of a table, or of all tables, up to date';
+
+CREATE FUNCTION s3v_gc(server name DEFAULT NULL, keep interval DEFAULT '7 days')
+    RETURNS TABLE (server name, deleted bigint, bytes bigint, kept bigint, foreign_objects bigint)
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_gc';
+COMMENT ON FUNCTION s3v_gc(name, interval) IS 'deletes objects that no retained version names and that are older than keep';
+
+CREATE FUNCTION s3v_adopt(index regclass) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT AS 'MODULE_PATHNAME', 's3v_adopt';
+COMMENT ON FUNCTION s3v_adopt(regclass) IS 'takes over the prefix of an index that was restored or promoted here';
+
+-- ---- queries --------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION s3v_query_support(internal) RETURNS internal
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 's3v_query_support';
+
+CREATE FUNCTION s3v_query(index regclass, vector anycompatible, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
+                          keys text[] DEFAULT NULL, options jsonb DEFAULT NULL)
+    RETURNS TABLE (key text, distance double precision, metadata jsonb)
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 SUPPORT s3v_query_support
+    AS 'MODULE_PATHNAME', 's3v_query';
+COMMENT ON FUNCTION s3v_query(regclass, anycompatible, integer, jsonb, text[], jsonb) IS
+    'the k nearest rows to a vector, nearest first';
+
+CREATE FUNCTION s3v_query_as(index regclass, key_type anyelement, vector anycompatible, k integer DEFAULT 10,
+                             filter jsonb DEFAULT NULL, keys text[] DEFAULT NULL, options jsonb DEFAULT NULL)
+    RETURNS TABLE (key anyelement, distance double precision, metadata jsonb)
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 SUPPORT s3v_query_support
+    AS 'MODULE_PATHNAME', 's3v_query_as';
+COMMENT ON FUNCTION s3v_query_as(regclass, anyelement, anycompatible, integer, jsonb, text[], jsonb) IS
+    's3v_query with the key in the type of its second argument';
+
+CREATE FUNCTION s3v_explain(index regclass, vector anycompatible, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
+                            keys text[] DEFAULT NULL, options jsonb DEFAULT NULL)
+    RETURNS jsonb LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 AS 'MODULE_PATHNAME', 's3v_explain';
+COMMENT ON FUNCTION s3v_explain(regclass, anycompatible, integer, jsonb, text[], jsonb) IS
+    'runs the query and tells its path, requests, bytes, work and cost';
+
+-- ---- views ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION s3v.pending(index regclass) RETURNS bigint
+    LANGUAGE c STABLE PARALLEL RESTRICTED STRICT AS 'MODULE_PATHNAME', 's3v_pending';
+COMMENT ON FUNCTION s3v.pending(regclass) IS 'change-log rows that the next sync will consume; NULL where the caller may not know';
+
+CREATE FUNCTION s3v.progress() RETURNS TABLE (pid integer, index regclass, phase text, done bigint, total bigint,
+                                              started timestamptz)
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 's3v_progress';
+COMMENT ON FUNCTION s3v.progress() IS 'long work of this database, one row for each backend';
+
+CREATE VIEW s3v.s3v_indexes AS
+    SELECT i.index_id AS index, i.source, s.srvname AS server,
+           (SELECT o.option_value FROM pg_catalog.pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'url') AS url,
+           i.metric, i.dimensions, v.version, c.counts_rows AS rows, c.counts_skipped AS skipped, c.counts_pending AS pending,
+           v.lists, v.segments, v.bytes, v.synced_at AS last_sync,
+           CASE WHEN EXISTS (SELECT FROM s3v.stale t WHERE t.index_id = i.index_id) THEN 'stale'
+                WHEN v.version = 0 THEN 'not built'
+                ELSE 'ready' END AS state
+    FROM s3v.index i
+    JOIN s3v.version v ON v.index_id = i.index_id
+    JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = i.index_id
+    JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN pg_catalog.row_security_active(i.source) THEN NULL ELSE v.rows END AS counts_rows,
+               CASE WHEN pg_catalog.row_security_active(i.source) THEN NULL ELSE v.skipped END AS counts_skipped,
+               s3v.pending(i.index_id) AS counts_pending) c
+    WHERE pg_catalog.has_table_privilege(i.index_id, 'SELECT');
+COMMENT ON VIEW s3v.s3v_indexes IS 'the indexes that the caller may read';
+CREATE VIEW s3v.s3v_progress AS SELECT * FROM s3v.progress();
+COMMENT ON VIEW s3v.s3v_progress IS 'long work of this database';
+CREATE VIEW s3v_indexes AS SELECT * FROM s3v.s3v_indexes;
+COMMENT ON VIEW s3v_indexes IS 'the indexes that the caller may read';
+CREATE VIEW s3v_progress AS SELECT * FROM s3v.s3v_progress;
+COMMENT ON VIEW s3v_progress IS 'long work of this database';
+GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v_indexes, s3v_progress TO PUBLIC;
+
+-- ---- rights ---------------------------------------------------------------------------------------------------------
+-- Nothing is granted to PUBLIC but what reads an index that the caller may read.
+
+REVOKE ALL ON FUNCTION s3v_fdw_handler(), s3v_fdw_validator(text[], oid), s3v_capture(), s3v_ddl_command_end(),
+    s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal) FROM PUBLIC;
+REVOKE ALL ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb),
+    s3v_sync(regclass, text, jsonb), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;

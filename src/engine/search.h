@@ -1,0 +1,72 @@
+// A search that goes on: candidates nearest first, more on demand, wider when a filter leaves too few.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/stop.h"
+#include "engine/snapshot.h"
+#include "filter/expression.h"
+#include "store/object_store.h"
+
+namespace s3v {
+
+using KeySet = std::unordered_set<std::string>;  // encoded keys
+
+struct SearchOptions {
+  size_t k = 10;
+  size_t probes = 0;       // 0: the version's rule; otherwise that many lists (still widened while fewer than k match)
+  uint64_t max_bytes = 0;  // 0: no budget; else reading stops before it would be exceeded
+  uint64_t in_flight_bytes = 32u << 20;  // ranges asked for at once; more lists than that are read in further waves
+  const Expression* filter = nullptr;    // not owned
+  const KeySet* only = nullptr;          // not owned: nothing else may come back
+  const KeySet* without = nullptr;       // not owned: pending keys, which the caller adds from the source
+};
+
+struct Candidate {
+  std::string key;
+  float score = 0;         // as ScoreRows gives it
+  double lower_bound = 0;  // of the exact distance, in the user's units: once it exceeds the k-th exact distance, no
+                           // later candidate matters
+};
+
+struct SearchStats {
+  uint64_t lists_total = 0;
+  uint64_t lists_probed = 0;
+  uint64_t entries_scanned = 0;  // entries whose key, filter or vector was looked at
+  uint64_t entries_matched = 0;  // that passed filter and key sets
+  uint64_t cache_hits = 0;
+  bool exhausted = false;       // every list was read
+  bool budget_reached = false;  // max_bytes stopped it
+};
+
+class Search {
+ public:
+  Search(std::shared_ptr<const Navigation> navigation, std::span<const float> query, const SearchOptions& options,
+         ObjectStore& store);
+  ~Search();
+
+  // The next `count` candidates, nearest first over all calls of one widening step; fewer, or none, when the lists that
+  // the rule wants hold no more. The first call reads the probed lists (one wave, unless in_flight_bytes splits it);
+  // with a filter or key sets it widens until probes >= base * selectivity^-0.25 and matches >= 10 k, or every list is
+  // read.
+  std::vector<Candidate> Next(size_t count, Stop& stop);
+
+  // Reads more lists than the rule wants, because the caller dropped candidates; false when all are read or the budget
+  // is used up. Candidates that come after it may be nearer than ones given before.
+  bool Widen(Stop& stop);
+
+  const SearchStats& stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace s3v

@@ -1,0 +1,160 @@
+#include "filter/number.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "base/error.h"
+
+namespace s3v {
+namespace {
+
+// An exponent beyond this is kept as this: no row holds a value as large or as small.
+constexpr int64_t kExponentLimit = 1'000'000'000;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+std::string_view TakeDigits(std::string_view& rest) {
+  const auto* end = std::find_if_not(rest.begin(), rest.end(), IsDigit);
+  const std::string_view digits = rest.substr(0, static_cast<size_t>(end - rest.begin()));
+  rest.remove_prefix(digits.size());
+  return digits;
+}
+
+bool TakeChar(std::string_view& rest, char c) {
+  if (rest.empty() || rest.front() != c) return false;
+  rest.remove_prefix(1);
+  return true;
+}
+
+size_t LeadingZeros(std::string_view digits) { return std::min(digits.find_first_not_of('0'), digits.size()); }
+
+// 0.d1d2d3... * 10^exponent; the digits are those of `head` and then those of `tail`, the first of them not zero.
+struct Decimal {
+  bool negative = false;
+  std::string_view head;
+  std::string_view tail;
+  int64_t exponent = 0;
+
+  size_t size() const { return head.size() + tail.size(); }
+  int sign() const { return size() == 0 ? 0 : negative ? -1 : 1; }
+  char digit(size_t i) const { return i < head.size() ? head[i] : i < size() ? tail[i - head.size()] : '0'; }
+};
+
+std::weak_ordering CompareMagnitude(const Decimal& a, const Decimal& b) {
+  if (a.exponent != b.exponent) return a.exponent <=> b.exponent;
+  const size_t length = std::max(a.size(), b.size());
+  for (size_t i = 0; i < length; ++i) {
+    if (a.digit(i) != b.digit(i)) return a.digit(i) <=> b.digit(i);
+  }
+  return std::weak_ordering::equivalent;
+}
+
+std::weak_ordering Compare(const Decimal& a, const Decimal& b) {
+  if (a.sign() != b.sign() || a.sign() == 0) return a.sign() <=> b.sign();
+  return a.negative ? CompareMagnitude(b, a) : CompareMagnitude(a, b);
+}
+
+[[noreturn]] void NotNumeric() { throw Error(Code::kCorrupted, "corrupted metadata: a decimal that is no number"); }
+
+Decimal ReadDecimal(std::string_view text) {
+  Decimal decimal;
+  decimal.negative = TakeChar(text, '-');
+  decimal.head = TakeDigits(text);
+  if (decimal.head.empty()) NotNumeric();
+  if (TakeChar(text, '.')) {
+    decimal.tail = TakeDigits(text);
+    if (decimal.tail.empty()) NotNumeric();
+  }
+  if (!text.empty()) NotNumeric();
+
+  decimal.head.remove_prefix(LeadingZeros(decimal.head));
+  decimal.exponent = static_cast<int64_t>(decimal.head.size());
+  if (decimal.head.empty()) {
+    const size_t zeros = LeadingZeros(decimal.tail);
+    decimal.tail.remove_prefix(zeros);
+    decimal.exponent = -static_cast<int64_t>(zeros);
+  }
+  return decimal;
+}
+
+int64_t ReadExponent(std::string_view text) {
+  const bool negative = TakeChar(text, '-');
+  TakeChar(text, '+');
+  int64_t exponent = 0;
+  for (const char c : text) exponent = std::min(exponent * 10 + (c - '0'), kExponentLimit);
+  return negative ? -exponent : exponent;
+}
+
+}  // namespace
+
+Number Number::FromJson(std::string_view text) {
+  Number number;
+  number.SetNearest(text);
+
+  number.negative_ = TakeChar(text, '-');
+  const std::string_view whole = TakeDigits(text);
+  number.digits_ = whole;
+  if (TakeChar(text, '.')) number.digits_ += TakeDigits(text);
+  number.exponent_ = static_cast<int64_t>(whole.size());
+  if (!text.empty()) number.exponent_ += ReadExponent(text.substr(1));
+
+  const size_t zeros = LeadingZeros(number.digits_);
+  number.digits_.erase(0, zeros);
+  number.exponent_ -= static_cast<int64_t>(zeros);
+  number.digits_.erase(number.digits_.find_last_not_of('0') + 1);
+
+  number.SetFloor();
+  return number;
+}
+
+void Number::SetNearest(std::string_view text) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), nearest_);
+  // JSON's reader refuses what a double cannot reach, so out of range is too close to zero.
+  if (error == std::errc::result_out_of_range) nearest_ = 0;
+}
+
+void Number::SetFloor() {
+  constexpr int64_t kInt64Digits = 19;
+  const Range beyond = negative_ ? Range::kBelowInt64 : Range::kAboveInt64;
+  is_integral_ = digits_.empty() || static_cast<int64_t>(digits_.size()) <= exponent_;
+  if (!digits_.empty() && exponent_ > kInt64Digits) {
+    range_ = beyond;
+    return;
+  }
+  __int128 floor = 0;
+  for (int64_t i = 0; i < exponent_ && !digits_.empty(); ++i) {
+    floor = floor * 10 + (i < static_cast<int64_t>(digits_.size()) ? digits_[static_cast<size_t>(i)] - '0' : 0);
+  }
+  if (negative_) floor = -floor - (is_integral_ ? 0 : 1);
+  if (floor < std::numeric_limits<int64_t>::min() || floor > std::numeric_limits<int64_t>::max()) {
+    range_ = beyond;
+    return;
+  }
+  floor_ = static_cast<int64_t>(floor);
+}
+
+std::weak_ordering Number::CompareInteger(int64_t value) const {
+  if (range_ == Range::kBelowInt64) return std::weak_ordering::greater;
+  if (range_ == Range::kAboveInt64) return std::weak_ordering::less;
+  if (value != floor_) return value <=> floor_;
+  return is_integral_ ? std::weak_ordering::equivalent : std::weak_ordering::less;
+}
+
+std::weak_ordering Number::CompareFloat(double value) const {
+  if (value < nearest_) return std::weak_ordering::less;
+  return value == nearest_ ? std::weak_ordering::equivalent : std::weak_ordering::greater;
+}
+
+std::weak_ordering Number::CompareDecimal(std::string_view text) const {
+  if (text == "NaN" || text == "Infinity") return std::weak_ordering::greater;
+  if (text == "-Infinity") return std::weak_ordering::less;
+  return Compare(ReadDecimal(text), Decimal{negative_, digits_, {}, exponent_});
+}
+
+std::weak_ordering Number::operator<=>(const Number& other) const {
+  return Compare(Decimal{negative_, digits_, {}, exponent_},
+                 Decimal{other.negative_, other.digits_, {}, other.exponent_});
+}
+
+}  // namespace s3v

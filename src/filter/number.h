@@ -1,0 +1,46 @@
+// Numbers of a filter, compared by exact value with the three forms that a row may hold.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace s3v {
+
+// A number as a filter writes it. The text decides, not a rounded double: 9007199254740993 differs from
+// 9007199254740992, while 1e3, 1000 and 1000.0 are one value, and so are 0 and -0.
+class Number {
+ public:
+  // REQUIRES: `text` follows JSON's grammar of numbers.
+  static Number FromJson(std::string_view text);
+
+  // Each answers how the row's value stands to this number: less means value < number. NaN stands above every number,
+  // as in PostgreSQL's order, and so equals none.
+  std::weak_ordering CompareInteger(int64_t value) const;
+  // Against binary floating point this number is first rounded to double, so that a stored 0.1 equals 0.1.
+  std::weak_ordering CompareFloat(double value) const;
+  // `text` is what PostgreSQL prints for a numeric, NaN and infinities included. Throws kCorrupted for any other text.
+  std::weak_ordering CompareDecimal(std::string_view text) const;
+
+  std::weak_ordering operator<=>(const Number& other) const;
+  bool operator==(const Number& other) const { return (*this <=> other) == 0; }
+
+ private:
+  // 0.d1d2d3... * 10^exponent, without leading or trailing zeros; no digits at all for zero.
+  bool negative_ = false;
+  std::string digits_;
+  int64_t exponent_ = 0;
+
+  double nearest_ = 0;
+  // The greatest integer that is not above the number, when an int64 can hold it.
+  enum class Range { kBelowInt64, kInt64, kAboveInt64 };
+  Range range_ = Range::kInt64;
+  int64_t floor_ = 0;
+  bool is_integral_ = true;
+
+  void SetNearest(std::string_view text);
+  void SetFloor();
+};
+
+}  // namespace s3v

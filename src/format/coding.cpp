@@ -1,0 +1,91 @@
+#include "format/coding.h"
+
+#include <algorithm>
+
+#include "base/checksum.h"
+
+namespace s3v {
+namespace {
+
+constexpr char kMagic[] = {'S', '3', 'V'};
+constexpr size_t kChecksumOffset = kHeaderSize - sizeof(uint32_t);
+
+}  // namespace
+
+void AppendHeader(Bytes& out, const ObjectHeader& header) {
+  const size_t start = out.size();
+  Append(out, AsBytes({kMagic, sizeof kMagic}));
+  Append(out, header.kind);
+  Append(out, header.format);
+  Append(out, uint16_t{0});  // flags
+  Append(out, ByteView(header.index));
+  Append(out, ByteView(header.object));
+  Append(out, uint32_t{0});  // reserved
+  Append(out, Crc32c(ByteView(out).subspan(start)));
+}
+
+void CheckHeader(ByteView object, const ObjectHeader& expected, const std::string& key) {
+  if (object.size() < kHeaderSize) ThrowCorrupted(key, object.size(), "the object ends inside its header");
+  Decoder decoder(object.first(kHeaderSize), key);
+  if (AsText(decoder.Take(sizeof kMagic)) != std::string_view(kMagic, sizeof kMagic)) {
+    ThrowCorrupted(key, 0, "this is no object of s3v");
+  }
+  uint32_t checksum;
+  std::memcpy(&checksum, object.data() + kChecksumOffset, sizeof checksum);
+  if (checksum != Crc32c(object.first(kChecksumOffset))) {
+    ThrowCorrupted(key, kChecksumOffset, "the header's checksum does not match");
+  }
+
+  const auto kind = decoder.Read<char>();
+  const auto format = decoder.Read<uint16_t>();
+  const auto flags = decoder.Read<uint16_t>();
+  if (format != expected.format || flags != 0) {
+    throw Error(Code::kNotSupported,
+                "object \"" + key + "\" has format " + std::to_string(format) + " with flags " + std::to_string(flags),
+                "This release of s3v reads format " + std::to_string(expected.format) + " with flags 0.",
+                "Upgrade the extension, or rebuild the index with this release.");
+  }
+  if (kind != expected.kind) ThrowCorrupted(key, sizeof kMagic, "the object is of another kind");
+  const ByteView index = decoder.Take(sizeof(ObjectId));
+  if (!std::ranges::equal(index, expected.index)) {
+    ThrowCorrupted(key, decoder.offset() - sizeof(ObjectId), "the object belongs to index " + ToHex(index));
+  }
+  const ByteView id = decoder.Take(sizeof(ObjectId));
+  if (!std::ranges::equal(id, expected.object)) {
+    ThrowCorrupted(key, decoder.offset() - sizeof(ObjectId), "the object was written as " + ToHex(id));
+  }
+  if (decoder.Read<uint32_t>() != 0) {
+    ThrowCorrupted(key, decoder.offset() - sizeof(uint32_t), "a reserved field is not zero");
+  }
+}
+
+ByteView Decoder::Take(uint64_t size) {
+  if (size > bytes_.size()) Fail("a length leaves the object");
+  const ByteView taken = bytes_.first(size);
+  bytes_ = bytes_.subspan(size);
+  taken_ += size;
+  return taken;
+}
+
+void Decoder::FailAt(uint64_t offset, const std::string& what) const { ThrowCorrupted(key_, offset, what); }
+
+void AppendRangeChecksum(Bytes& out, const ObjectId& object, size_t start, uint64_t offset) {
+  Append(out, RangeChecksum(object, offset, ByteView(out).subspan(start)));
+}
+
+ByteView CheckRange(ByteView range, const ObjectId& object, uint64_t offset, const std::string& key) {
+  if (range.size() < sizeof(uint32_t)) ThrowCorrupted(key, offset + range.size(), "the range ends before its checksum");
+  const ByteView payload = range.first(range.size() - sizeof(uint32_t));
+  uint32_t checksum;
+  std::memcpy(&checksum, payload.data() + payload.size(), sizeof checksum);
+  if (checksum != RangeChecksum(object, offset, payload)) {
+    ThrowCorrupted(key, offset, "the checksum of the range does not match");
+  }
+  return payload;
+}
+
+void ThrowCorrupted(const std::string& key, uint64_t offset, const std::string& what) {
+  throw Error(Code::kCorrupted, "object \"" + key + "\" is corrupted at offset " + std::to_string(offset), what);
+}
+
+}  // namespace s3v

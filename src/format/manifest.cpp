@@ -1,0 +1,77 @@
+#include "format/manifest.h"
+
+#include <string_view>
+
+#include "format/json_object.h"
+
+namespace s3v {
+namespace {
+
+using nlohmann::json;
+
+// Numbers in the JSON would do; words are for the people who read it.
+constexpr std::string_view kMetrics[] = {"", "cosine", "l2", "ip"};
+constexpr std::string_view kKeyKinds[] = {"", "integer", "uuid", "text"};
+constexpr std::string_view kEncodings[] = {"", "float32"};
+
+template <class Enum, size_t n>
+Enum Named(const std::string_view (&names)[n], const JsonMembers& members, const char* member) {
+  const std::string name = members.Text(member);
+  for (size_t i = 1; i < n; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  members.Fail(std::string("member \"") + member + "\" is unknown: " + name);
+}
+
+json Described(const ObjectId& id, uint64_t length) { return {{"id", IdText(id)}, {"length", length}}; }
+
+}  // namespace
+
+Bytes EncodeManifest(const Manifest& manifest) {
+  json segments = json::array();
+  for (const SegmentInfo& segment : manifest.segments) segments.push_back(Described(segment.id, segment.length));
+  const json text = {
+      {"metric", kMetrics[static_cast<size_t>(manifest.metric)]},
+      {"dimensions", manifest.dimensions},
+      {"key_kind", kKeyKinds[static_cast<size_t>(manifest.key_kind)]},
+      {"encoding", kEncodings[static_cast<size_t>(manifest.encoding)]},
+      {"metadata_columns", manifest.metadata_columns},
+      {"rows", manifest.rows},
+      {"lists", manifest.lists},
+      {"base", Described(manifest.base, manifest.base_length)},
+      {"delta", Described(manifest.delta, manifest.delta_length)},
+      {"segments", std::move(segments)},
+      {"created", manifest.created},
+  };
+  return EncodeJsonObject({.kind = 'M', .index = manifest.index, .object = manifest.id}, text);
+}
+
+Manifest DecodeManifest(ByteView object, const ObjectId& index, const ObjectId& id, const std::string& key) {
+  const json text = DecodeJsonObject(object, {.kind = 'M', .index = index, .object = id}, key);
+  const JsonMembers members(text, key);
+  Manifest manifest;
+  manifest.index = index;
+  manifest.id = id;
+  manifest.metric = Named<Metric>(kMetrics, members, "metric");
+  manifest.dimensions = static_cast<uint32_t>(members.Unsigned("dimensions", UINT32_MAX));
+  manifest.key_kind = Named<KeyKind>(kKeyKinds, members, "key_kind");
+  manifest.encoding = Named<Encoding>(kEncodings, members, "encoding");
+  for (const json& column : members.Array("metadata_columns")) {
+    if (!column.is_string()) members.Fail("the name of a metadata column is no text");
+    manifest.metadata_columns.push_back(column.get<std::string>());
+  }
+  manifest.rows = members.Unsigned("rows");
+  manifest.lists = members.Unsigned("lists");
+  manifest.base = members.Object("base").Id("id");
+  manifest.base_length = members.Object("base").Unsigned("length");
+  manifest.delta = members.Object("delta").Id("id");
+  manifest.delta_length = members.Object("delta").Unsigned("length");
+  for (const json& segment : members.Array("segments")) {
+    const JsonMembers info(segment, key);
+    manifest.segments.push_back({info.Id("id"), info.Unsigned("length")});
+  }
+  manifest.created = members.Integer("created");
+  return manifest;
+}
+
+}  // namespace s3v

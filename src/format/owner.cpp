@@ -1,0 +1,39 @@
+#include "format/owner.h"
+
+#include "format/json_object.h"
+
+namespace s3v {
+namespace {
+
+ObjectId NumberAsId(uint64_t number) {
+  ObjectId id{};
+  std::memcpy(id.data(), &number, sizeof number);
+  return id;
+}
+
+}  // namespace
+
+Bytes EncodeOwner(const OwnerMarker& marker, const ObjectId& index) {
+  const nlohmann::json text = {
+      {"number", marker.number},       {"system_identifier", marker.system_identifier},
+      {"database", marker.database},   {"timeline", marker.timeline},
+      {"token", IdText(marker.token)},
+  };
+  return EncodeJsonObject({.kind = 'O', .index = index, .object = NumberAsId(marker.number)}, text);
+}
+
+OwnerMarker DecodeOwner(ByteView object, const ObjectId& index, uint64_t number, const std::string& key) {
+  const nlohmann::json text =
+      DecodeJsonObject(object, {.kind = 'O', .index = index, .object = NumberAsId(number)}, key);
+  const JsonMembers members(text, key);
+  OwnerMarker marker;
+  marker.number = members.Unsigned("number");
+  if (marker.number != number) members.Fail("the marker was written as number " + std::to_string(marker.number));
+  marker.system_identifier = members.Unsigned("system_identifier");
+  marker.database = static_cast<uint32_t>(members.Unsigned("database", UINT32_MAX));
+  marker.timeline = static_cast<uint32_t>(members.Unsigned("timeline", UINT32_MAX));
+  marker.token = members.Id("token");
+  return marker;
+}
+
+}  // namespace s3v

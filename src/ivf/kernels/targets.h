@@ -1,0 +1,5 @@
+// Included before Highway: which instruction sets the kernels are compiled for.
+#pragma once
+
+// The register tiles need vectors whose size the compiler knows. SVE's have none; such machines run the NEON kernels.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)

@@ -1,0 +1,47 @@
+// In which lists the true nearest neighbours of sampled rows lie: what a calibration is measured against.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/stop.h"
+#include "ivf/topk.h"
+
+namespace s3v {
+
+// Add* Take. Rows come in blocks, in the assignment space, each with the list it was assigned to. Brute force, but as a
+// dense product: a twelfth of the time that scoring row by row takes. Memory: O(queries * (width + k)) and a small
+// block a thread.
+class NeighbourLists {
+ public:
+  // `queries` is count x width, placed as queries are. Query i was made from row own_rows[i], which is not its own
+  // neighbour.
+  NeighbourLists(std::span<const float> queries, size_t width, std::span<const uint64_t> own_rows, size_t k);
+
+  // `rows` has the numbers from `first_row` on; row i lies in list assignment[i].
+  void Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment, int threads,
+           Stop& stop);
+
+  // For each query the lists of its k nearest rows (fewer when fewer rows came), nearest first.
+  std::vector<std::vector<uint32_t>> Take();
+
+ private:
+  struct Row {
+    uint64_t number;
+    uint32_t list;
+    bool operator<(const Row& other) const { return number < other.number; }
+  };
+
+  void AddToQueries(size_t begin, size_t end, std::span<const float> rows, uint64_t first_row,
+                    std::span<const uint32_t> assignment);
+
+  size_t width_;
+  std::vector<float> origin_;   // near the queries: subtracted from both sides
+  std::vector<float> queries_;  // less the origin
+  std::vector<uint64_t> own_rows_;
+  std::vector<TopK<Row>> nearest_;
+};
+
+}  // namespace s3v

@@ -1,0 +1,134 @@
+#include "store/open_store.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+#include "net/address.h"
+#include "net/sigv4.h"
+#include "store/file_store.h"
+#include "store/memory_store.h"
+#include "store/s3_client.h"
+#include "store/s3_store.h"
+#include "store/store_url.h"
+
+namespace s3v {
+namespace {
+
+constexpr int kMaxParallel = 1024;
+
+[[noreturn]] void Refuse(const std::string& message, const std::string& hint, const std::string& detail = {}) {
+  throw Error(Code::kInvalidArgument, message, detail, hint);
+}
+
+// Of secrets, too: the value is not shown.
+void CheckPrintable(const char* option, const std::string& value) {
+  if (std::any_of(value.begin(), value.end(), [](char c) { return c <= ' ' || c > '~'; })) {
+    Refuse(std::string("option ") + option + " contains a blank, a control character or a byte that is not ASCII",
+           "Write the value without surrounding blanks and line ends.");
+  }
+}
+
+void RefuseS3Options(const StoreConfig& config) {
+  const std::pair<const char*, bool> given[] = {{"endpoint", !config.endpoint.empty()},
+                                                {"path_style", config.path_style},
+                                                {"sse", !config.sse.empty()},
+                                                {"kms_key_id", !config.kms_key_id.empty()},
+                                                {"ca_file", !config.ca_file.empty()},
+                                                {"allow_http", config.allow_http}};
+  for (const auto& [option, is_given] : given) {
+    if (is_given) Refuse(std::string("option ") + option + " is for s3:// servers only", "Drop the option or change url.");
+  }
+}
+
+void CheckRegion(const std::string& region) {
+  const bool valid = !region.empty() && region.size() <= 64 && std::all_of(region.begin(), region.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!valid) Refuse("invalid region", "A region is a name such as us-east-1, of letters, digits and hyphens.");
+}
+
+void CheckEncryption(const StoreConfig& config) {
+  if (!config.sse.empty() && config.sse != "AES256" && config.sse != "aws:kms") {
+    Refuse("invalid value for option sse", "Valid values are AES256 and aws:kms.");
+  }
+  if (!config.kms_key_id.empty() && config.sse != "aws:kms") {
+    Refuse("option kms_key_id needs sse 'aws:kms'", "Set sse to aws:kms or drop kms_key_id.");
+  }
+  CheckPrintable("kms_key_id", config.kms_key_id);
+}
+
+void CheckEndpoint(const StoreConfig& config, const StoreUrl& url) {
+  const Endpoint endpoint = EndpointOf(config);
+  if (!endpoint.is_https && !config.allow_http && !IsLoopbackHost(endpoint.host)) {
+    Refuse("endpoint \"" + endpoint.Text() + "\" is not encrypted",
+           "Use https, or let a superuser set allow_http 'true'. Without it, http is allowed to this machine only.");
+  }
+  const bool bucket_in_name = !config.path_style && endpoint.is_https && url.bucket.find('.') != std::string::npos;
+  if (bucket_in_name) {
+    Refuse("bucket \"" + url.bucket + "\" has a dot in its name, which no certificate matches",
+           "Set path_style 'true'.");
+  }
+}
+
+void CheckCredentials(const StoreConfig& config) {
+  CheckPrintable("access_key_id", config.access_key_id);
+  CheckPrintable("secret_access_key", config.secret_access_key);
+  CheckPrintable("session_token", config.session_token);
+  if (config.access_key_id.empty() != config.secret_access_key.empty()) {
+    Refuse("access_key_id and secret_access_key must be given together", "Set both options of the user mapping.");
+  }
+  if (config.access_key_id.empty() && !config.session_token.empty()) {
+    Refuse("session_token needs access_key_id and secret_access_key", "Set all three options of the user mapping.");
+  }
+}
+
+void CheckLimits(const StoreConfig& config) {
+  if (config.max_parallel_requests < 1 || config.max_parallel_requests > kMaxParallel) {
+    Refuse("invalid number of parallel requests: " + std::to_string(config.max_parallel_requests),
+           "Valid are 1 to " + std::to_string(kMaxParallel) + ".");
+  }
+  if (config.request_timeout_ms < 1) {
+    Refuse("invalid request timeout: " + std::to_string(config.request_timeout_ms), "It must be positive.");
+  }
+}
+
+std::string DirectoryOf(const StoreConfig& config, const StoreUrl& url) {
+  if (!url.is_relative) return url.directory;
+  if (!config.data_directory.starts_with('/')) {
+    throw Error(Code::kInternal, "data directory \"" + config.data_directory + "\" is not an absolute path");
+  }
+  return config.data_directory + "/" + url.directory;
+}
+
+}  // namespace
+
+void CheckStoreConfig(const StoreConfig& config) {
+  const StoreUrl url = ParseStoreUrl(config.url);
+  CheckLimits(config);
+  if (url.kind != StoreUrl::Kind::kS3) return RefuseS3Options(config);
+  CheckRegion(config.region);
+  CheckEndpoint(config, url);
+  CheckEncryption(config);
+  CheckCredentials(config);
+}
+
+std::unique_ptr<ObjectStore> OpenStore(const StoreConfig& config) {
+  CheckStoreConfig(config);
+  const StoreUrl url = ParseStoreUrl(config.url);
+  switch (url.kind) {
+    case StoreUrl::Kind::kFile:
+      return MakeFileStore(DirectoryOf(config, url));
+    case StoreUrl::Kind::kMemory:
+      return MakeMemoryStore(url.name);
+    case StoreUrl::Kind::kS3:
+      break;
+  }
+  if (config.access_key_id.empty()) {
+    throw Error(Code::kPermissionDenied, "no credentials for s3://" + url.bucket, {},
+                "Create a user mapping with options access_key_id and secret_access_key.");
+  }
+  return MakeS3Store(config);
+}
+
+}  // namespace s3v
