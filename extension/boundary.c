@@ -1,43 +1,31 @@
 /* Between the server and the core: what the core may ask of us, what we raise for it, and who frees its handles. */
 #include "postgres.h"
 
-#include "commands/tablespace.h"
-#include "lib/ilist.h"
+#include "catalog/namespace.h"
+#include "common/string.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/wait_event.h"
 
 #include "boundary.h"
 #include "compat.h"
+#include "spill.h"
 
 /* Of libpq/libpq.h, which wants the headers of GSSAPI as well. */
 extern bool pq_check_connection(void);
 
-/* FileRead and FileWrite count in int. */
-#define SPILL_CHUNK (64 * 1024 * 1024)
-
-#define NO_FILE ((File) -1)
-
 struct S3vCall
 {
 	MemoryContext context;
-	ResourceOwner owner;		/* who closes the temporary files if nobody else does */
+	ResourceOwner owner;		/* of the temporary files */
+	S3vSpill   *spill;			/* NULL: no file yet */
 	ErrorData  *error;			/* what a callback caught; NULL: nothing */
 	s3v_env		env;
 	S3vProgress progress;
 	void	   *progress_arg;
-	File	   *files;			/* by the core's handle; NO_FILE once closed */
-	int			file_count;
-	dlist_node	node;			/* in spilling_calls, while files != NULL */
-	MemoryContextCallback callback;
 };
-
-/* Calls that have made a temporary file: the resource owner's end must reach them. */
-static dlist_head spilling_calls = DLIST_STATIC_INIT(spilling_calls);
 
 /* Callbacks being run. */
 static int	callback_depth = 0;
@@ -122,47 +110,17 @@ typedef struct SpillWork
 {
 	int			handle;
 	uint64		offset;
-	char	   *data;
+	const void *from;
+	void	   *to;
 	size_t		size;
 } SpillWork;
-
-static File
-spill_file(S3vCall *call, int handle)
-{
-	if (handle < 0 || handle >= call->file_count || call->files[handle] == NO_FILE)
-		elog(ERROR, "temporary file %d is not open", handle);
-	return call->files[handle];
-}
 
 static void
 create_spill(S3vCall *call, void *arg)
 {
-	ResourceOwner current = CurrentResourceOwner;
-	int		   *handle = arg;
-	File	   *files;
-
-	MemoryContextSwitchTo(call->context);
-	if (call->files == NULL)
-		files = palloc(sizeof(File));
-	else
-		files = repalloc(call->files, (call->file_count + 1) * sizeof(File));
-	if (call->files == NULL)
-		dlist_push_tail(&spilling_calls, &call->node);
-	call->files = files;
-
-	/* Not the owner of the moment: that may be a query of ours that feeds the build and ends before it. */
-	CurrentResourceOwner = call->owner;
-	PG_TRY();
-	{
-		PrepareTempTablespaces();
-		call->files[call->file_count] = OpenTemporaryFile(false);
-	}
-	PG_FINALLY();
-	{
-		CurrentResourceOwner = current;
-	}
-	PG_END_TRY();
-	*handle = call->file_count++;
+	if (call->spill == NULL)
+		call->spill = spill_begin(call->context, call->owner);
+	*(int *) arg = spill_open(call->spill);
 }
 
 static int
@@ -177,26 +135,14 @@ static void
 append_spill(S3vCall *call, void *arg)
 {
 	SpillWork  *work = arg;
-	File		file = spill_file(call, work->handle);
 
-	while (work->size > 0)
-	{
-		int			amount = (int) Min(work->size, SPILL_CHUNK);
-
-		if (FileWrite(file, work->data, amount, (off_t) work->offset, WAIT_EVENT_BUFFILE_WRITE) != amount)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not write to temporary file \"%s\": %m", FilePathName(file))));
-		work->data += amount;
-		work->offset += amount;
-		work->size -= amount;
-	}
+	spill_write(call->spill, work->handle, work->offset, work->from, work->size);
 }
 
 static int
 spill_append(void *arg, int handle, uint64_t offset, const void *data, size_t size)
 {
-	SpillWork	work = {handle, offset, unconstify(char *, (const char *) data), size};
+	SpillWork	work = {.handle = handle, .offset = offset, .from = data, .size = size};
 
 	return guarded(arg, append_spill, &work) ? 0 : -1;
 }
@@ -205,33 +151,14 @@ static void
 read_spill(S3vCall *call, void *arg)
 {
 	SpillWork  *work = arg;
-	File		file = spill_file(call, work->handle);
 
-	while (work->size > 0)
-	{
-		int			amount = (int) Min(work->size, SPILL_CHUNK);
-		int			got;
-
-		got = FileRead(file, work->data, amount, (off_t) work->offset, WAIT_EVENT_BUFFILE_READ);
-		if (got < 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read from temporary file \"%s\": %m", FilePathName(file))));
-		if (got == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("could not read from temporary file \"%s\": it ends before offset " UINT64_FORMAT,
-							FilePathName(file), work->offset + work->size)));
-		work->data += got;
-		work->offset += got;
-		work->size -= got;
-	}
+	spill_read_back(call->spill, work->handle, work->offset, work->to, work->size);
 }
 
 static int
 spill_read(void *arg, int handle, uint64_t offset, void *data, size_t size)
 {
-	SpillWork	work = {handle, offset, data, size};
+	SpillWork	work = {.handle = handle, .offset = offset, .to = data, .size = size};
 
 	return guarded(arg, read_spill, &work) ? 0 : -1;
 }
@@ -242,16 +169,11 @@ spill_close(void *arg, int handle)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	S3vCall    *call = arg;
-	File		file;
 
-	if (handle < 0 || handle >= call->file_count || call->files[handle] == NO_FILE)
-		return;
-	file = call->files[handle];
-	call->files[handle] = NO_FILE;
 	callback_depth++;
 	PG_TRY();
 	{
-		FileClose(file);
+		spill_remove(call->spill, handle);
 	}
 	PG_CATCH();
 	{
@@ -289,51 +211,11 @@ report_progress(void *arg, const char *phase, uint64_t done, uint64_t total)
 
 /* ---- calls --------------------------------------------------------------------------------------------------------------- */
 
-/* The resource owner has closed its files by now, and their numbers may go to others. */
-static void
-forget_closed_files(ResourceReleasePhase phase, bool isCommit, bool isTopLevel, void *arg)
-{
-	dlist_iter	iter;
-
-	if (phase != RESOURCE_RELEASE_AFTER_LOCKS)
-		return;
-	dlist_foreach(iter, &spilling_calls)
-	{
-		S3vCall    *call = dlist_container(S3vCall, node, iter.cur);
-
-		if (call->owner == CurrentResourceOwner)
-		{
-			for (int i = 0; i < call->file_count; i++)
-				call->files[i] = NO_FILE;
-		}
-	}
-}
-
-static void
-end_call(void *arg)
-{
-	S3vCall    *call = arg;
-
-	if (call->files == NULL || boundary_cut_off())
-		return;
-	for (int i = 0; i < call->file_count; i++)
-		spill_close(call, i);
-	dlist_delete(&call->node);
-	call->files = NULL;
-	call->file_count = 0;
-}
-
 S3vCall *
 boundary_begin(void)
 {
-	static bool registered = false;
 	S3vCall    *call = palloc0(sizeof(S3vCall));
 
-	if (!registered)
-	{
-		RegisterResourceReleaseCallback(forget_closed_files, NULL);
-		registered = true;
-	}
 	call->context = CurrentMemoryContext;
 	call->owner = CurrentResourceOwner;
 	call->env.arg = call;
@@ -342,9 +224,6 @@ boundary_begin(void)
 	call->env.spill_append = spill_append;
 	call->env.spill_read = spill_read;
 	call->env.spill_close = spill_close;
-	call->callback.func = end_call;
-	call->callback.arg = call;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &call->callback);
 	return call;
 }
 
@@ -389,20 +268,37 @@ sqlstate_for(s3v_code code)
 	return states[code];
 }
 
-/* The core quotes what stores and callers said; the client must get text that is valid in the database's encoding. */
+/* The core writes UTF-8, and quotes what stores said: the client must get text that is valid in the database's encoding. */
 static char *
 valid_text(const char *text)
 {
-	char	   *copy = pstrdup(text);
+	int			size = strlen(text);
+	int			encoding = GetDatabaseEncoding();
+	Oid			conversion;
+	char	   *result;
 
-	if (pg_verifymbstr(copy, strlen(copy), true))
-		return copy;
-	for (char *c = copy; *c != '\0'; c++)
+	if (pg_is_ascii(text))
+		return pstrdup(text);
+	if (encoding == PG_UTF8 && pg_verify_mbstr(PG_UTF8, text, size, true))
+		return pstrdup(text);
+
+	conversion = encoding == PG_UTF8 ? InvalidOid : FindDefaultConversionProc(PG_UTF8, encoding);
+	if (OidIsValid(conversion))
+	{
+		int			room = size * MAX_CONVERSION_GROWTH + 1;
+
+		result = palloc(room);
+		if (pg_do_encoding_conversion_buf(conversion, PG_UTF8, encoding, (unsigned char *) unconstify(char *, text), size,
+										  (unsigned char *) result, room, true) == size)
+			return result;
+	}
+	result = pstrdup(text);
+	for (char *c = result; *c != '\0'; c++)
 	{
 		if (IS_HIGHBIT_SET(*c))
 			*c = '?';
 	}
-	return copy;
+	return result;
 }
 
 void

@@ -1,6 +1,5 @@
 /*
- * Bookkeeping rows: which indexes there are, their versions and stale marks, read by index scans under a named snapshot; and
- * fixed statements under the extension's owner.
+ * Bookkeeping rows: which indexes there are, their versions and stale marks, read by index scans under a named snapshot.
  */
 #include "postgres.h"
 
@@ -13,22 +12,15 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/indexing.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "commands/sequence.h"
-#include "executor/spi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 #include "utils/xid8.h"
@@ -64,8 +56,7 @@ enum
 	VERSION_OWNER,
 	VERSION_HI,
 	VERSION_RUNNING,
-	VERSION_SYSTEM_IDENTIFIER,
-	VERSION_SYNCED_AT
+	VERSION_SYSTEM_IDENTIFIER
 };
 
 enum
@@ -73,132 +64,9 @@ enum
 	STALE_INDEX_ID = 1,
 	STALE_ID,
 	STALE_REASON,
-	STALE_MARKED_AT
+	STALE_MARKED_AT,
+	STALE_COLUMNS = STALE_MARKED_AT
 };
-
-#define STALE_COLUMNS STALE_MARKED_AT
-
-/* ---- objects of the extension ---- */
-
-/* pg_extension has no cache and sends no invalidation, but schema s3v comes and goes with the extension. */
-static struct
-{
-	bool		valid;
-	Oid			extension;
-	Oid			owner;
-	Oid			function_schema;
-	Oid			schema;
-}			known;
-
-static void
-forget_extension(Datum arg, int cacheid, uint32 hashvalue)
-{
-	known.valid = false;
-}
-
-static void
-look_up_extension(void)
-{
-	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("s3v"));
-	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
-
-		known.extension = form->oid;
-		known.owner = form->extowner;
-		known.function_schema = form->extnamespace;
-		known.schema = get_namespace_oid("s3v", true);
-		known.valid = OidIsValid(known.schema);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-}
-
-bool
-catalog_installed(void)
-{
-	static bool watching = false;
-
-	if (!watching)
-	{
-		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_extension, (Datum) 0);
-		watching = true;
-	}
-	if (!known.valid)
-		look_up_extension();
-	return known.valid;
-}
-
-static void
-require_extension(void)
-{
-	if (!catalog_installed())
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("extension \"s3v\" is not installed in this database"),
-				 errhint("Use CREATE EXTENSION s3v.")));
-}
-
-Oid
-catalog_extension(void)
-{
-	require_extension();
-	return known.extension;
-}
-
-Oid
-catalog_owner(void)
-{
-	require_extension();
-	return known.owner;
-}
-
-Oid
-catalog_schema(void)
-{
-	require_extension();
-	return known.schema;
-}
-
-Oid
-catalog_function_schema(void)
-{
-	require_extension();
-	return known.function_schema;
-}
-
-Oid
-catalog_table(const char *name)
-{
-	Oid			table = get_relname_relid(name, catalog_schema());
-
-	if (!OidIsValid(table))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"s3v.%s\" of extension \"s3v\" does not exist", name)));
-	return table;
-}
-
-Oid
-catalog_capture_function(void)
-{
-	oidvector  *no_arguments = buildoidvector(NULL, 0);
-	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("s3v_capture"),
-										   PointerGetDatum(no_arguments), ObjectIdGetDatum(catalog_function_schema()));
-
-	if (!OidIsValid(function))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("function s3v_capture() of extension \"s3v\" does not exist")));
-	return function;
-}
 
 /* ---- scans ---- */
 
@@ -361,6 +229,31 @@ catalog_indexes(Oid source, Snapshot snapshot)
 	return indexes;
 }
 
+/* Also true when a table is missing: nothing here may get into the way of other people's DDL. */
+static bool
+has_no_rows(const char *table)
+{
+	Oid			relid = get_relname_relid(table, catalog_schema());
+	Relation	rel;
+	SysScanDesc scan;
+	bool		empty;
+
+	if (!OidIsValid(relid))
+		return true;
+	rel = table_open(relid, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	empty = !HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return empty;
+}
+
+bool
+catalog_is_empty(void)
+{
+	return has_no_rows("index") && has_no_rows("dropped");
+}
+
 /* ---- versions ---- */
 
 /* Transaction ids mean something only in the cluster that gave them out: after a restore the whole log is read. */
@@ -414,4 +307,60 @@ catalog_version(Oid index_id, Snapshot snapshot)
 	}
 	scan_end(&scan);
 	return version;
+}
+
+/* ---- stale marks ---- */
+
+bool
+catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason)
+{
+	CatalogScan scan;
+	HeapTuple	tuple;
+	bool		stale;
+
+	scan_begin(&scan, "stale", "stale_pkey", STALE_INDEX_ID, index_id, snapshot);
+	tuple = systable_getnext(scan.rows);
+	stale = HeapTupleIsValid(tuple);
+	if (stale && reason != NULL)
+		*reason = text_of(&scan, tuple, STALE_REASON);
+	scan_end(&scan);
+	return stale;
+}
+
+/* Also sees what the running command wrote. */
+static bool
+marked_by_this_transaction(Oid index_id, const char *reason)
+{
+	CatalogScan scan;
+	HeapTuple	tuple;
+	bool		marked = false;
+
+	scan_begin(&scan, "stale", "stale_pkey", STALE_INDEX_ID, index_id, SnapshotSelf);
+	while (!marked && HeapTupleIsValid(tuple = systable_getnext(scan.rows)))
+		marked = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)) &&
+			strcmp(text_of(&scan, tuple, STALE_REASON), reason) == 0;
+	scan_end(&scan);
+	return marked;
+}
+
+void
+catalog_mark_stale(Oid index_id, const char *reason)
+{
+	Relation	rel;
+	HeapTuple	tuple;
+	Datum		values[STALE_COLUMNS];
+	bool		nulls[STALE_COLUMNS] = {false};
+
+	if (marked_by_this_transaction(index_id, reason))
+		return;
+
+	rel = table_open(catalog_table("stale"), RowExclusiveLock);
+	values[STALE_INDEX_ID - 1] = ObjectIdGetDatum(index_id);
+	values[STALE_ID - 1] = Int64GetDatum(nextval_internal(catalog_table("change_id"), false));
+	values[STALE_REASON - 1] = CStringGetTextDatum(reason);
+	values[STALE_MARKED_AT - 1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	CatalogTupleInsert(rel, tuple);
+	heap_freetuple(tuple);
+	table_close(rel, RowExclusiveLock);
 }

@@ -61,6 +61,9 @@ extern S3vVersion *catalog_version(Oid index_id, Snapshot snapshot);
 /* S3vIndex of every index of the source (all, when InvalidOid), by index_id. */
 extern List *catalog_indexes(Oid source, Snapshot snapshot);
 
+/* True when there is no index, nor objects of a dropped one to collect: then DDL needs no looking at. Never raises. */
+extern bool catalog_is_empty(void);
+
 extern bool catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason);
 
 /*
@@ -123,7 +126,8 @@ extern bool catalog_capture_weakened(Oid source, const char *trigger);
 
 /*
  * Puts the triggers on the source unless they are in place. Call it for every new index, in the transaction that writes its row
- * in s3v.index and under a lock that keeps writers out: it also tells all sessions to look the source's indexes up again.
+ * in s3v.index and under a lock that keeps writers out, but with the source closed (it says ALTER TABLE): it also tells all
+ * sessions to look the source's indexes up again.
  */
 extern void catalog_install_capture(Oid source);
 

@@ -280,11 +280,13 @@ dimensions_of_rows(Relation rel, const S3vSource *columns)
 	while (dimensions == 0 && table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		bool		isnull;
+		char	   *complaint;
 		Datum		value = slot_getattr(slot, columns->vector.attnum, &isnull);
 
 		CHECK_FOR_INTERRUPTS();
+		/* A bad row is passed over here: the build names it, and others with it. */
 		if (!isnull)
-			pfree(vector_from_datum(value, columns->vector.type, columns->vector_kind, &dimensions));
+			(void) vector_from_row(value, columns, &dimensions, &complaint);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
@@ -454,10 +456,10 @@ s3v_create_index(PG_FUNCTION_ARGS)
 	index_id = make_foreign_table(&creation, rel);
 	log = catalog_create_log(creation.source);
 	register_index(&creation, index_id, log);
+	table_close(rel, NoLock);
 	catalog_install_capture(creation.source);
 	CommandCounterIncrement();
 	warn_of_publications();
-	table_close(rel, NoLock);
 
 	if (creation.options.build)
 		(void) sync_index(index_id, SYNC_CHANGES, true, true);

@@ -51,11 +51,12 @@ invalid_value(const char *name, const char *value, const char *valid)
 static int
 integer_value(const char *name, const char *value, int min, int max)
 {
-	int			result;
+	double		result;
 
-	if (!parse_int(value, &result, 0, NULL) || result < min || result > max)
+	/* Not parse_int(): that rounds 1.5 to 2. */
+	if (!parse_real(value, &result, 0, NULL) || isnan(result) || result < min || result > max || result != floor(result))
 		invalid_value(name, value, psprintf("integers from %d to %d", min, max));
-	return result;
+	return (int) result;
 }
 
 /* As the setting: a number without a unit is in kB. */

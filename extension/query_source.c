@@ -28,6 +28,7 @@ consume_row(S3vQuery *query, TupleDesc desc, HeapTuple tuple, Datum *values, boo
 	MemoryContext before = MemoryContextSwitchTo(row_context);
 	float	   *vector;
 	int			dimensions;
+	char	   *complaint;
 	S3vKey		key;
 	double		distance;
 
@@ -35,9 +36,9 @@ consume_row(S3vQuery *query, TupleDesc desc, HeapTuple tuple, Datum *values, boo
 	heap_deform_tuple(tuple, desc, values, nulls);
 	if (nulls[0] || nulls[1])
 		goto done;
-	vector = vector_from_datum(values[1], source->vector.type, source->vector_kind, &dimensions);
+	vector = vector_from_row(values[1], source, &dimensions, &complaint);
 	/* A row that could not be in the index is in no answer: no vector to compare, or none that has a distance. */
-	if (dimensions != query->index->dimensions)
+	if (complaint != NULL || dimensions != query->index->dimensions)
 		goto done;
 	switch (s3v_vector_check(vector, dimensions))
 	{

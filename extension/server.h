@@ -9,7 +9,8 @@
 /*
  * The open store of a server, with the credentials of `owner`'s user mapping (else PUBLIC's). Kept open for the session, with its
  * connections and navigation tiers; opened anew when server, mapping or connection settings changed. Raises when the options
- * make no sense; connects to nothing. The handle must not be kept over a command: ask again.
+ * make no sense, when the server's owner may not point it there (42501), when an s3:// server has no credentials for `owner` (28000);
+ * connects to nothing. Lives at least until the end of the transaction. Must not be kept longer: ask again.
  */
 extern s3v_store *server_store(Oid server, Oid owner);
 
@@ -21,8 +22,5 @@ extern bool is_s3v_index(Oid relid);
 
 /* The server's url, for messages: holds no secret. */
 extern char *server_url(Oid server);
-
-/* Closes all stores; from on_proc_exit. */
-extern void server_close_all(void);
 
 #endif

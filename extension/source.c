@@ -42,7 +42,7 @@ list_columns(TupleDesc columns)
 			continue;
 		if (listed == MAX_LISTED_COLUMNS)
 		{
-			appendStringInfoString(&list, ", ...");
+			appendStringInfoString(&list, " and more");
 			break;
 		}
 		appendStringInfo(&list, "%s\"%s\"", listed == 0 ? "" : ", ", NameStr(attribute->attname));

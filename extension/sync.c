@@ -179,8 +179,9 @@ add_row(Sync *sync, const S3vSource *source, s3v_build *build, TupleTableSlot *s
 		return;
 	}
 	key = key_from_datum(key_value, source->key.base_type, source->key_kind);
-	vector = vector_from_datum(vector_value, source->vector.type, source->vector_kind, &dimensions);
-	complaint = vector_complaint(vector, dimensions, sync->index->dimensions);
+	vector = vector_from_row(vector_value, source, &dimensions, &complaint);
+	if (complaint == NULL)
+		complaint = vector_complaint(vector, dimensions, sync->index->dimensions);
 	if (complaint != NULL)
 	{
 		MemoryContext before = MemoryContextSwitchTo(keep);

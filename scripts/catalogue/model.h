@@ -3,7 +3,8 @@
 // Word i stands at row i of V S^1/2, where U S V' is the truncated SVD of the TF-IDF matrix; its *direction* is that
 // row scaled to unit length. A text is the sum of its words' directions, each times its TF-IDF weight, scaled to unit
 // length: one linear projection for packages and questions. Without equal lengths the answer to "edit photos" is a list
-// of hex editors, for V keeps little of a word that few of 60,000 packages use, and it is the rare word that tells.
+// of text editors, for V keeps little of a word that few of 60,000 packages use, and such a word is often the one that
+// tells.
 #pragma once
 
 #include <Eigen/Dense>

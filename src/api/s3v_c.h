@@ -98,6 +98,14 @@ typedef struct s3v_counters {
 } s3v_counters;
 void s3v_store_counters(const s3v_store *store, s3v_counters *counters);
 
+/*
+ * The uuids of all indexes that have objects below the store's url, dropped and never committed ones included; free with
+ * s3v_store_indexes_free (NULL is fine). foreign_objects counts the objects that belong to no index.
+ */
+s3v_code s3v_store_indexes(const s3v_env *env, s3v_store *store, char (**uuids)[37], size_t *count, uint64_t *foreign_objects,
+                           s3v_error *err);
+void s3v_store_indexes_free(char (*uuids)[37]);
+
 /* ---- vectors ------------------------------------------------------------------------------------------------------------ */
 
 typedef enum s3v_metric { S3V_COSINE = 1, S3V_L2 = 2, S3V_INNER_PRODUCT = 3 } s3v_metric;
@@ -261,9 +269,10 @@ typedef struct s3v_identity {
 /* A new random id: 32 digits and a NUL. */
 s3v_code s3v_random_id(char id[33], s3v_error *err);
 
-/* src/engine/ownership.h. last_token may be NULL. */
-s3v_code s3v_owner_claim(const s3v_env *env, s3v_store *store, const char *index_uuid, uint64_t recorded, const char *last_token,
-                         const s3v_identity *identity, const char *new_token, int adopt, uint64_t *number, s3v_error *err);
+/* src/engine/ownership.h. */
+s3v_code s3v_owner_claim(const s3v_env *env, s3v_store *store, const char *index_uuid, uint64_t recorded,
+                         const char *const *known_tokens, size_t known_count, const s3v_identity *identity, const char *new_token,
+                         int adopt, uint64_t *number, s3v_error *err);
 s3v_code s3v_owner_verify(const s3v_env *env, s3v_store *store, const char *index_uuid, uint64_t number, s3v_error *err);
 
 typedef struct s3v_collected {

@@ -101,4 +101,27 @@ CollectResult Collect(ObjectStore& store, const ObjectId& index, const std::vect
   return result;
 }
 
+StoredIndexes FindIndexes(ObjectStore& store, Stop& stop) {
+  constexpr size_t kUuidSize = 36;
+  StoredIndexes found;
+  std::set<ObjectId> indexes;
+  std::vector<ObjectId> homes;  // of objects below some uuid that do not fit the grammar
+  for (const ObjectInfo& object : store.List("", stop)) {
+    ObjectId index;
+    ObjectName name;
+    if (!ParseUuid(object.key.substr(0, kUuidSize), &index)) {
+      ++found.foreign_objects;
+    } else if (ParseKey(index, object.key, &name)) {
+      indexes.insert(index);
+    } else {
+      homes.push_back(index);
+    }
+  }
+  // Those in an index's own folder are counted when that index is collected.
+  found.foreign_objects += static_cast<uint64_t>(
+      std::ranges::count_if(homes, [&](const ObjectId& home) { return !indexes.contains(home); }));
+  found.indexes.assign(indexes.begin(), indexes.end());
+  return found;
+}
+
 }  // namespace s3v

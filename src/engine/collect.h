@@ -28,4 +28,12 @@ CollectResult Collect(ObjectStore& store, const ObjectId& index, const std::vect
                       int64_t keep_seconds, uint64_t owner_number, const std::function<void()>& before_delete,
                       Stop& stop);
 
+struct StoredIndexes {
+  std::vector<ObjectId> indexes;  // that have at least one object, ascending
+  uint64_t foreign_objects = 0;   // that belong to no index
+};
+
+// What lies below a server's url: finds the prefixes of dropped and never committed indexes.
+StoredIndexes FindIndexes(ObjectStore& store, Stop& stop);
+
 }  // namespace s3v

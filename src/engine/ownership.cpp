@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kMaxMarkerBytes = 64 * 1024;
 constexpr const char* kHint =
-    "Queries go on. Use s3v_adopt to take the objects over, or s3v_fork to copy them to a new prefix.";
+    "Queries go on. If no other server uses this index any more, take its objects over with s3v_adopt.";
 
 [[noreturn]] void ThrowConflict(const ObjectId& index, const std::string& detail) {
   throw Error(Code::kConflict, "the objects under \"" + IndexPrefix(index) + "\" are not this index's to change",
@@ -28,7 +28,7 @@ uint64_t FindHead(ObjectStore& store, const ObjectId& index, Stop& stop) {
 }
 
 void RequireOurs(ObjectStore& store, const ObjectId& index, uint64_t head, uint64_t recorded,
-                 const std::optional<ObjectId>& last_token, const OwnerMarker& mine, Stop& stop) {
+                 std::span<const ObjectId> known_tokens, const OwnerMarker& mine, Stop& stop) {
   const std::string key = OwnerKey(index, head);
   const OwnerMarker marker = DecodeOwner(store.Get(key, kMaxMarkerBytes, stop), index, head, key);
   const std::string who = "Owner marker " + std::to_string(head) + " ";
@@ -39,7 +39,7 @@ void RequireOurs(ObjectStore& store, const ObjectId& index, uint64_t head, uint6
                              "; this is system " + std::to_string(mine.system_identifier) + ", database " +
                              std::to_string(mine.database) + ", timeline " + std::to_string(mine.timeline) + ".");
   }
-  const bool is_own_attempt = last_token.has_value() && marker.token == *last_token;
+  const bool is_own_attempt = std::ranges::find(known_tokens, marker.token) != known_tokens.end();
   if (head != recorded && !is_own_attempt) {
     ThrowConflict(index, who + "was written by an attempt that this server does not know; its own last one is " +
                              std::to_string(recorded) + ".");
@@ -59,10 +59,10 @@ bool Exists(ObjectStore& store, const std::string& key, Stop& stop) {
 }  // namespace
 
 uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t recorded,
-                        const std::optional<ObjectId>& last_token, const OwnerMarker& mine, bool adopt, Stop& stop) {
+                        std::span<const ObjectId> known_tokens, const OwnerMarker& mine, bool adopt, Stop& stop) {
   const uint64_t head = FindHead(store, index, stop);
   // An empty chain holds nobody's objects: a first version, or a bucket that was emptied.
-  if (head > 0 && !adopt) RequireOurs(store, index, head, recorded, last_token, mine, stop);
+  if (head > 0 && !adopt) RequireOurs(store, index, head, recorded, known_tokens, mine, stop);
 
   OwnerMarker marker = mine;
   marker.number = std::max(head, recorded) + 1;

@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -17,7 +19,12 @@
 
 namespace s3v {
 
-using KeySet = std::unordered_set<std::string>;  // encoded keys
+// Encoded keys, looked up by view.
+struct KeyHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
+};
+using KeySet = std::unordered_set<std::string, KeyHash, std::equal_to<>>;
 
 struct SearchOptions {
   size_t k = 10;
@@ -36,14 +43,15 @@ struct Candidate {
                            // later candidate matters
 };
 
+// A list that is read a second time, because the caller wants more of it than was kept, counts once.
 struct SearchStats {
   uint64_t lists_total = 0;
   uint64_t lists_probed = 0;
   uint64_t entries_scanned = 0;  // entries whose key, filter or vector was looked at
-  uint64_t entries_matched = 0;  // that passed filter and key sets
-  uint64_t cache_hits = 0;
-  bool exhausted = false;       // every list was read
-  bool budget_reached = false;  // max_bytes stopped it
+  uint64_t entries_matched = 0;  // that passed the filter and `only`, and were not found in `without`, where only those
+                                 // near enough to be candidates are looked up unless there is a filter or `only`
+  bool exhausted = false;        // every list was read
+  bool budget_reached = false;   // max_bytes stopped it
 };
 
 class Search {

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <limits>
 #include <new>
@@ -49,9 +50,13 @@ class BlockSignals {
   bool had_sigpipe_ = false;
 };
 
+// libcurl counts who initialised it; other users of the process must keep theirs.
+constinit std::atomic<bool> holds_libcurl = false;
+
 void InitialiseLibcurlOnce() {
   static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (result != CURLE_OK) throw Error(Code::kInternal, "could not initialise libcurl", curl_easy_strerror(result));
+  holds_libcurl = true;
 }
 
 void Check(CURLMcode result) {
@@ -60,6 +65,10 @@ void Check(CURLMcode result) {
 }
 
 }  // namespace
+
+void ReleaseLibcurl() {
+  if (holds_libcurl.exchange(false)) curl_global_cleanup();
+}
 
 struct HttpClient::Impl {
   Impl(HttpOptions options_in, const Clock& clock_in) : options(std::move(options_in)), clock(clock_in) {
@@ -188,7 +197,8 @@ class Batch {
     const size_t index = transfer->index();
     bytes_in_flight_ -= exchanges_[index]->expected_bytes();
     HttpResponse response = transfer->TakeResponse(result);
-    idle_.push_back(std::move(transfer));
+    // libcurl does not take all options again on a handle whose transfer failed.
+    if (result == CURLE_OK) idle_.push_back(std::move(transfer));
 
     const std::optional<Resend> again = exchanges_[index]->Finish(response);
     if (!again) return;

@@ -35,11 +35,11 @@ struct HttpResponse;
 struct HttpRequest {
   std::string method;  // GET, PUT, POST
   std::string url;     // encoded
-  Headers headers;
-  ByteView body;                // must outlive the exchange
+  Headers headers = {};
+  ByteView body = {};                // must outlive the exchange
   uint64_t max_body = 0;  // of a 2xx answer without sink; error documents are cut at 64 KiB
   // Takes the body of a 2xx answer piece by piece; false ends the transfer. What it throws reaches Perform's caller.
-  std::function<bool(const HttpResponse& head, ByteView piece)> sink;
+  std::function<bool(const HttpResponse& head, ByteView piece)> sink = {};
 };
 
 struct HttpResponse {
@@ -92,5 +92,8 @@ class HttpClient {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// At the end of the process, when no HttpClient is left: gives back what libcurl holds for it.
+void ReleaseLibcurl();
 
 }  // namespace s3v

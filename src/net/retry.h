@@ -27,7 +27,7 @@ enum class Verb { kRead, kOverwrite, kCreate, kList, kDelete };
 struct Answer {
   Transport transport = Transport::kComplete;
   int status = 0;
-  std::string s3_code;  // <Code> of an S3 error document; empty if there was none
+  std::string s3_code = {};  // <Code> of an S3 error document; empty if there was none
 };
 
 enum class Action {

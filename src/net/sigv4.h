@@ -20,7 +20,7 @@ using QueryParameters = std::vector<std::pair<std::string, std::string>>;  // ne
 struct Credentials {
   std::string access_key_id;
   std::string secret_access_key;
-  std::string session_token;  // empty: none
+  std::string session_token = {};  // empty: none
 };
 
 struct SigningOptions {
@@ -36,9 +36,9 @@ struct SigningRequest {
   std::string method;
   std::string host;  // as in the Host header: with the port unless it is the scheme's own
   std::string path;  // as on the wire, see EncodePath
-  QueryParameters query;
-  Headers headers;           // signed besides those that the signer adds
-  std::string payload_hash;  // lower-case hexadecimal SHA-256 of the body, or kUnsignedPayload
+  QueryParameters query = {};
+  Headers headers = {};           // signed besides those that the signer adds
+  std::string payload_hash = {};  // lower-case hexadecimal SHA-256 of the body, or kUnsignedPayload
 };
 
 // What a signature is made of; canonical_request and string_to_sign are there to be compared when a server disagrees.

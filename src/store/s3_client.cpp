@@ -145,7 +145,7 @@ class S3Client::Exchange final : public HttpExchange {
 
  private:
   Answer AnswerOf(const HttpResponse& response) {
-    Answer answer{.transport = response.transport, .status = response.status, .s3_code = {}};
+    Answer answer{.transport = response.transport, .status = response.status};
     const bool may_hold_error = response.status >= 300 || call_.verb != Verb::kRead;
     document_ = may_hold_error ? ParseS3Error(response.body) : std::nullopt;
     if (document_) answer.s3_code = document_->code;

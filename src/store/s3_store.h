@@ -13,7 +13,7 @@ namespace s3v {
 // What only tests change. `clock` must outlive the store.
 struct S3Tuning {
   uint64_t list_page_size = 1000;
-  RetryPolicy retry;
+  RetryPolicy retry = {};
   const Clock* clock = &SystemClock();
 };
 

@@ -62,12 +62,14 @@ TEST(Number, TheEndsOfInt64) {
   EXPECT_EQ(Integer(kMax, "9223372036854775808"), -1);
   EXPECT_EQ(Integer(kMax, "9223372036854775806.9"), 1);
   EXPECT_EQ(Integer(kMax, "18446744073709551615"), -1);
-  EXPECT_EQ(Integer(kMax, "1e300"), -1);
+  for (const std::string number : {"1e19", "1e20", "1e38", "1e39", "1e64", "1e128", "1e300"}) {
+    EXPECT_EQ(Integer(kMax, number), -1) << number;
+    EXPECT_EQ(Integer(kMin, "-" + number), 1) << number;
+  }
   EXPECT_EQ(Integer(kMin, "-9223372036854775808"), 0);
   EXPECT_EQ(Integer(kMin, "-9223372036854775808.1"), 1);
   EXPECT_EQ(Integer(kMin, "-9223372036854775809"), 1);
   EXPECT_EQ(Integer(kMin, "-9223372036854775807.9"), -1);
-  EXPECT_EQ(Integer(kMin, "-1e300"), 1);
 }
 
 TEST(Number, FractionsBesideIntegers) {

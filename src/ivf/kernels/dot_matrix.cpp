@@ -100,6 +100,7 @@ void MultiplyPanel(const float* a, size_t m, size_t dim, const float* panel, siz
 }
 
 void DotMatrix(const float* a, size_t m, const float* b, size_t n, size_t dim, float* c, size_t ldc) {
+  if (m == 0 || n == 0) return;
   if (dim == 0) {
     for (size_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, 0.0f);
     return;

@@ -1,0 +1,199 @@
+/*
+ * The extension as the server knows it: its owner, schemas, tables and capture function; and fixed statements that run under its
+ * owner.
+ */
+#include "postgres.h"
+
+#include "catalog.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* ---- objects ---- */
+
+/* pg_extension has no cache and sends no invalidation, but schema s3v comes and goes with the extension. */
+static struct
+{
+	bool		valid;
+	Oid			extension;
+	Oid			owner;
+	Oid			function_schema;
+	Oid			schema;
+}			known;
+
+static void
+forget_extension(Datum arg, int cacheid, uint32 hashvalue)
+{
+	known.valid = false;
+}
+
+static void
+look_up_extension(void)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("s3v"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
+
+		known.extension = form->oid;
+		known.owner = form->extowner;
+		known.function_schema = form->extnamespace;
+		known.schema = get_namespace_oid("s3v", true);
+		known.valid = OidIsValid(known.schema);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+bool
+catalog_installed(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+	{
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_extension, (Datum) 0);
+		watching = true;
+	}
+	if (!known.valid)
+		look_up_extension();
+	return known.valid;
+}
+
+static void
+require_extension(void)
+{
+	if (!catalog_installed())
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"s3v\" is not installed in this database"),
+				 errhint("Use CREATE EXTENSION s3v.")));
+}
+
+Oid
+catalog_extension(void)
+{
+	require_extension();
+	return known.extension;
+}
+
+Oid
+catalog_owner(void)
+{
+	require_extension();
+	return known.owner;
+}
+
+Oid
+catalog_schema(void)
+{
+	require_extension();
+	return known.schema;
+}
+
+Oid
+catalog_function_schema(void)
+{
+	require_extension();
+	return known.function_schema;
+}
+
+Oid
+catalog_table(const char *name)
+{
+	Oid			table = get_relname_relid(name, catalog_schema());
+
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"s3v.%s\" of extension \"s3v\" does not exist", name)));
+	return table;
+}
+
+Oid
+catalog_capture_function(void)
+{
+	oidvector  *no_arguments = buildoidvector(NULL, 0);
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("s3v_capture"),
+										   PointerGetDatum(no_arguments), ObjectIdGetDatum(catalog_function_schema()));
+
+	if (!OidIsValid(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function s3v_capture() of extension \"s3v\" does not exist")));
+	return function;
+}
+
+/* ---- statements ---- */
+
+void
+catalog_enter(S3vOwnerScope *scope)
+{
+	Oid			owner = catalog_owner();
+
+	scope->settings = NewGUCNestLevel();
+	GetUserIdAndSecContext(&scope->user, &scope->security_context);
+	SetUserIdAndSecContext(owner, scope->security_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+catalog_leave(const S3vOwnerScope *scope)
+{
+	AtEOXact_GUC(false, scope->settings);
+	SetUserIdAndSecContext(scope->user, scope->security_context);
+}
+
+uint64
+catalog_execute(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls, Snapshot snapshot)
+{
+	S3vOwnerScope scope;
+	SPIPlanPtr	plan;
+	int			result;
+	uint64		rows;
+
+	catalog_enter(&scope);
+	SPI_connect();
+	plan = SPI_prepare(sql, nargs, types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", sql, SPI_result_code_string(SPI_result));
+	result = SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot, false, true, 0);
+	if (result < 0)
+		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(result));
+	rows = SPI_processed;
+	SPI_finish();
+	catalog_leave(&scope);
+	return rows;
+}
+
+uint64
+catalog_execute_latest(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+	uint64		rows = catalog_execute(sql, nargs, types, values, NULL, latest);
+
+	UnregisterSnapshot(latest);
+	return rows;
+}

@@ -1,0 +1,143 @@
+/*
+ * What the event triggers share: whether DDL concerns us at all, which indexes it concerns, and whether their keys are still keys.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "commands/extension.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "ddl_events.h"
+
+const EventTriggerData *
+event_data(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by event trigger manager", get_func_name(fcinfo->flinfo->fn_oid))));
+	return (const EventTriggerData *) fcinfo->context;
+}
+
+bool
+nothing_to_watch(void)
+{
+	if (!catalog_installed())
+		return true;
+	/* Our own install or update script: old and new code are mixed. Scripts of others are watched as any DDL. */
+	if (creating_extension && CurrentExtensionObject == catalog_extension())
+		return true;
+	return catalog_is_empty();
+}
+
+void
+mark_all_stale(List *indexes, const char *reason)
+{
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+		catalog_mark_stale(((S3vIndex *) lfirst(cell))->index_id, reason);
+}
+
+bool
+is_carried(const S3vIndex *index, const char *column)
+{
+	if (strcmp(index->key_column, column) == 0 || strcmp(index->vector_column, column) == 0)
+		return true;
+	for (int i = 0; i < index->metadata_count; i++)
+	{
+		if (strcmp(index->metadata[i], column) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---- which indexes ---- */
+
+static bool
+is_typed_table_of(Oid relid, Oid type_relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			type;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	type = ((Form_pg_class) GETSTRUCT(tuple))->reloftype;
+	ReleaseSysCache(tuple);
+	return OidIsValid(type) && get_typ_typrelid(type) == type_relid;
+}
+
+List *
+indexes_under(Oid relid)
+{
+	List	   *relations = find_all_inheritors(relid, NoLock, NULL);
+	List	   *found = NIL;
+	ListCell   *cell;
+
+	foreach(cell, catalog_indexes(InvalidOid, NULL))
+	{
+		S3vIndex   *index = lfirst(cell);
+
+		if (list_member_oid(relations, index->source) || is_typed_table_of(index->source, relid))
+			found = lappend(found, index);
+	}
+	return found;
+}
+
+/* ---- keys ---- */
+
+static bool
+is_unique_alone(Oid unique_index, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(unique_index));
+	Form_pg_index form;
+	bool		unique;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	unique = form->indisunique && form->indimmediate && form->indisvalid && form->indnkeyatts == 1 &&
+		form->indkey.values[0] == column && heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	ReleaseSysCache(tuple);
+	return unique;
+}
+
+static bool
+key_is_enforced(const S3vIndex *index, Relation rel)
+{
+	AttrNumber	column = get_attnum(index->source, index->key_column);
+	List	   *unique_indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	bool		unique = false;
+
+	if (column == InvalidAttrNumber)
+		return false;
+	foreach(cell, unique_indexes)
+		unique |= is_unique_alone(lfirst_oid(cell), column);
+	return unique && TupleDescAttr(RelationGetDescr(rel), column - 1)->attnotnull;
+}
+
+void
+check_keys(Oid source)
+{
+	List	   *indexes = catalog_indexes(source, NULL);
+	Relation	rel;
+	ListCell   *cell;
+
+	if (indexes == NIL || (rel = try_relation_open(source, AccessShareLock)) == NULL)
+		return;
+	foreach(cell, indexes)
+	{
+		S3vIndex   *index = lfirst(cell);
+
+		if (!key_is_enforced(index, rel))
+			catalog_mark_stale(index->index_id, "its key column is no longer unique and NOT NULL");
+	}
+	relation_close(rel, AccessShareLock);
+}

@@ -1,0 +1,126 @@
+// Vectors, filters, key sets and searches.
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "api/guard.h"
+#include "api/handles.h"
+#include "ivf/distance.h"
+
+using namespace s3v;
+
+struct s3v_search {
+  std::unique_ptr<Search> search;
+  uint64_t cache_hits = 0;
+  std::vector<Candidate> found;           // of the last call; owns the keys
+  std::vector<s3v_candidate> candidates;  // views of it
+};
+
+double s3v_distance(s3v_metric metric, const float* a, const float* b, size_t dimensions) {
+  return ExactDistance(static_cast<Metric>(metric), {a, dimensions}, {b, dimensions});
+}
+
+s3v_vector_state s3v_vector_check(const float* values, size_t dimensions) {
+  const std::span<const float> vector(values, dimensions);
+  if (!AllFinite(vector)) return S3V_VECTOR_NOT_FINITE;
+  return std::ranges::all_of(vector, [](float value) { return value == 0; }) ? S3V_VECTOR_ZERO : S3V_VECTOR_FINE;
+}
+
+s3v_code s3v_filter_compile(const char* json, const s3v_column* columns, int column_count, s3v_parse_time parse_time,
+                            void* arg, s3v_filter** filter, s3v_error* err) {
+  return Guarded(err, [&] {
+    std::vector<FilterColumn> declared;
+    for (int i = 0; i < column_count; ++i) {
+      declared.push_back({columns[i].name, static_cast<ColumnKind>(columns[i].kind)});
+    }
+    const TimeParser parser = [&](size_t column, const std::string& text, int64_t* microseconds) {
+      return parse_time != nullptr && parse_time(arg, static_cast<int>(column), text.c_str(), microseconds) == 0;
+    };
+    auto compiled = std::make_unique<s3v_filter>();
+    compiled->expression = Expression::Compile(json, declared, parser);
+    *filter = compiled.release();
+  });
+}
+
+s3v_code s3v_filter_match(const s3v_filter* filter, const void* row, size_t size, int* matches, s3v_error* err) {
+  return Guarded(err, [&] { *matches = filter->expression->Match({static_cast<const uint8_t*>(row), size}) ? 1 : 0; });
+}
+
+void s3v_filter_free(s3v_filter* filter) { delete filter; }
+
+s3v_code s3v_keys_create(s3v_keys** keys, s3v_error* err) {
+  return Guarded(err, [&] { *keys = new s3v_keys(); });
+}
+
+s3v_code s3v_keys_add(s3v_keys* keys, const void* key, size_t size, s3v_error* err) {
+  return Guarded(err, [&] { keys->set.emplace(static_cast<const char*>(key), size); });
+}
+
+int s3v_keys_contains(const s3v_keys* keys, const void* key, size_t size) {
+  return keys->set.contains(std::string_view(static_cast<const char*>(key), size)) ? 1 : 0;
+}
+
+size_t s3v_keys_count(const s3v_keys* keys) { return keys->set.size(); }
+
+void s3v_keys_free(s3v_keys* keys) { delete keys; }
+
+s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version_names* version, const float* query,
+                         size_t dimensions, const s3v_search_options* options, s3v_search** search, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    const VersionNames names{.index = UuidFrom(version->index_uuid),
+                             .base = IdFrom(version->base),
+                             .base_length = version->base_length,
+                             .delta = IdFrom(version->delta),
+                             .delta_length = version->delta_length};
+    SearchOptions wanted{.k = options->k, .probes = options->probes, .max_bytes = options->max_bytes};
+    if (options->in_flight_bytes > 0) wanted.in_flight_bytes = options->in_flight_bytes;
+    if (options->filter != nullptr) wanted.filter = options->filter->expression.get();
+    if (options->only != nullptr) wanted.only = &options->only->set;
+    if (options->without != nullptr) wanted.without = &options->without->set;
+
+    auto opened = std::make_unique<s3v_search>();
+    const uint64_t hits = store->navigation.hits();
+    auto navigation = store->navigation.Open(names, *store->objects, stop);
+    opened->cache_hits = store->navigation.hits() - hits;
+    opened->search =
+        std::make_unique<Search>(std::move(navigation), std::span(query, dimensions), wanted, *store->objects);
+    *search = opened.release();
+  });
+}
+
+s3v_code s3v_search_next(const s3v_env* env, s3v_search* search, size_t want, const s3v_candidate** candidates,
+                         size_t* found, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    search->candidates.clear();
+    search->found = search->search->Next(want, stop);
+    for (const Candidate& candidate : search->found) {
+      search->candidates.push_back({candidate.key.data(), candidate.key.size(), candidate.lower_bound});
+    }
+    *candidates = search->candidates.data();
+    *found = search->candidates.size();
+  });
+}
+
+s3v_code s3v_search_widen(const s3v_env* env, s3v_search* search, int* more, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    *more = search->search->Widen(stop) ? 1 : 0;
+  });
+}
+
+void s3v_search_stats_get(const s3v_search* search, s3v_search_stats* stats) {
+  const SearchStats now = search->search->stats();
+  *stats = {.lists_total = now.lists_total,
+            .lists_probed = now.lists_probed,
+            .entries_scanned = now.entries_scanned,
+            .entries_matched = now.entries_matched,
+            .cache_hits = search->cache_hits,
+            .exhausted = now.exhausted ? 1 : 0,
+            .budget_reached = now.budget_reached ? 1 : 0};
+}
+
+void s3v_search_free(s3v_search* search) { delete search; }

@@ -1,0 +1,256 @@
+#include "engine/list_writer.h"
+
+#include <algorithm>
+
+#include "format/names.h"
+#include "ivf/distance.h"
+
+namespace s3v {
+namespace {
+
+// A row on its way through a group: this, its vector, key, metadata, and filler up to a multiple of 4, so that vectors
+// stay aligned.
+struct RecordHeader {
+  uint32_t list;
+  uint32_t key_size;
+  uint32_t metadata_size;
+};
+
+// A record in a loaded group.
+struct Record {
+  uint32_t list;
+  ByteView key;
+  std::span<const float> vector;
+  ByteView metadata;
+  bool operator<(const Record& other) const {
+    return list != other.list ? list < other.list : std::ranges::lexicographical_compare(key, other.key);
+  }
+};
+
+uint64_t RoundUp(uint64_t size) { return (size + 3) / 4 * 4; }
+
+// Rows of some neighbouring lists, in the order of arrival: a buffer, and the parts of it that were spilled before.
+struct Group {
+  struct Part {
+    uint64_t offset;
+    uint64_t size;
+  };
+  std::vector<Part> spilled;
+  Bytes buffer;
+};
+
+// Groups of neighbouring lists, each of at most `limit` bytes in memory. A list that is larger has groups of its own.
+class Grouping {
+ public:
+  Grouping(std::span<const ListSize> lists, size_t dimensions, uint64_t limit)
+      : limit_(limit), first_group_(lists.size()), filled_(lists.size()) {
+    uint64_t filled = limit;  // of the group being filled: full, so that the first list begins one
+    for (size_t list = 0; list < lists.size(); ++list) {
+      const uint64_t bytes = BytesOf(lists[list], dimensions);
+      total_ += bytes;
+      if (filled + bytes > limit) {
+        first_group_[list] = count_;
+        const uint64_t needed = std::max<uint64_t>(1, (bytes + limit - 1) / limit);
+        count_ += needed;
+        filled = needed > 1 ? limit : bytes;
+      } else {
+        first_group_[list] = count_ - 1;
+        filled += bytes;
+      }
+    }
+  }
+
+  size_t count() const { return count_; }
+  uint64_t total_bytes() const { return total_; }
+  size_t GroupFor(uint32_t list, uint64_t record_bytes) {
+    const uint64_t before = filled_[list];
+    filled_[list] += record_bytes + sizeof(Record);
+    return std::min<uint64_t>(first_group_[list] + before / limit_, count_ - 1);
+  }
+
+ private:
+  static uint64_t BytesOf(const ListSize& list, size_t dimensions) {
+    const uint64_t fixed = sizeof(RecordHeader) + 3 + dimensions * sizeof(float) + sizeof(Record);
+    return list.entries * fixed + list.payload_bytes;
+  }
+
+  const uint64_t limit_;
+  uint64_t count_ = 0;
+  uint64_t total_ = 0;
+  std::vector<uint64_t> first_group_;
+  std::vector<uint64_t> filled_;
+};
+
+size_t SegmentTarget(size_t memory_bytes) {
+  return std::min<uint64_t>(kMaxSegmentBytes, std::max<uint64_t>(1u << 20, memory_bytes / 4));
+}
+
+}  // namespace
+
+class ListWriter::Impl {
+ public:
+  Impl(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes, ObjectStore& store,
+       SpillFactory& spill)
+      : shape_(shape),
+        segment_target_(SegmentTarget(memory_bytes)),
+        store_(store),
+        spill_(spill),
+        grouping_(lists, shape.dimensions, std::max<uint64_t>(memory_bytes / 2, 64 * 1024)),
+        groups_(grouping_.count()) {
+    constexpr size_t kLeastBuffer = 4 * 1024;
+    constexpr size_t kMostBuffer = 1024 * 1024;
+    if (groups_.empty()) return;
+    // A single group is no larger than half the memory and stays there.
+    buffer_bytes_ = groups_.size() == 1 ? grouping_.total_bytes()
+                                        : std::clamp(memory_bytes / 4 / groups_.size(), kLeastBuffer, kMostBuffer);
+    segment_reserve_ = std::min<uint64_t>(segment_target_, grouping_.total_bytes());
+  }
+
+  void Add(uint32_t list, ByteView key, std::span<const float> vector, ByteView metadata) {
+    const RecordHeader header{list, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(metadata.size())};
+    const uint64_t size = RoundUp(sizeof header + vector.size_bytes() + key.size() + metadata.size());
+    Group& group = groups_[grouping_.GroupFor(list, size)];
+    if (group.buffer.size() + size > buffer_bytes_) Spill(group);
+    if (group.buffer.empty()) group.buffer.reserve(std::max<uint64_t>(buffer_bytes_, size));
+    const size_t start = group.buffer.size();
+    Append(group.buffer, header);
+    Append(group.buffer, ByteView(reinterpret_cast<const uint8_t*>(vector.data()), vector.size_bytes()));
+    Append(group.buffer, key);
+    Append(group.buffer, metadata);
+    group.buffer.resize(start + size);
+  }
+
+  WrittenLists Finish(const std::function<void(uint64_t)>& written, Stop& stop) {
+    uint64_t entries = 0;
+    for (Group& group : groups_) {
+      stop.Check();
+      const Bytes bytes = Load(group);
+      std::vector<Record> records = Parse(bytes);
+      std::ranges::sort(records, std::less<>());
+      for (auto first = records.begin(); first != records.end();) {
+        const auto last = std::find_if(first, records.end(), [&](const Record& r) { return r.list != first->list; });
+        WriteList({first, last}, stop);
+        entries += static_cast<uint64_t>(last - first);
+        first = last;
+        written(entries);
+      }
+    }
+    FinishSegment(stop);
+    return std::move(result_);
+  }
+
+ private:
+  void Spill(Group& group) {
+    if (group.buffer.empty()) return;
+    if (file_ == nullptr) file_ = spill_.Create();
+    file_->Append(group.buffer);
+    group.spilled.push_back({file_size_, group.buffer.size()});
+    file_size_ += group.buffer.size();
+    group.buffer.clear();
+  }
+
+  // The group's own buffer is given up.
+  Bytes Load(Group& group) {
+    if (group.spilled.empty()) return std::move(group.buffer);
+    uint64_t size = group.buffer.size();
+    for (const Group::Part& part : group.spilled) size += part.size;
+    Bytes bytes(size);
+    uint64_t filled = 0;
+    for (const Group::Part& part : group.spilled) {
+      file_->ReadAt(part.offset, std::span(bytes).subspan(filled, part.size));
+      filled += part.size;
+    }
+    std::ranges::copy(group.buffer, bytes.begin() + static_cast<ptrdiff_t>(filled));
+    group = Group();
+    return bytes;
+  }
+
+  std::vector<Record> Parse(const Bytes& bytes) const {
+    std::vector<Record> records;
+    for (size_t at = 0; at < bytes.size();) {
+      RecordHeader header;
+      std::memcpy(&header, bytes.data() + at, sizeof header);
+      const uint8_t* vector = bytes.data() + at + sizeof header;
+      const uint8_t* key = vector + shape_.dimensions * sizeof(float);
+      records.push_back({.list = header.list,
+                         .key = {key, header.key_size},
+                         .vector = {reinterpret_cast<const float*>(vector), shape_.dimensions},
+                         .metadata = {key + header.key_size, header.metadata_size}});
+      at += RoundUp(sizeof header + shape_.dimensions * sizeof(float) + header.key_size + header.metadata_size);
+    }
+    return records;
+  }
+
+  // In pieces that are neither larger than a range should be nor than a segment.
+  void WriteList(std::span<const Record> records, Stop& stop) {
+    const uint64_t limit = std::min<uint64_t>(kMaxPieceBytes, segment_target_);
+    std::vector<Entry> entries;
+    uint64_t bytes = 0;
+    for (const Record& record : records) {
+      const uint64_t entry_bytes =
+          EntryScanBytes(shape_, record.key.size()) + record.metadata.size() + sizeof(uint32_t);
+      if (!entries.empty() && bytes + entry_bytes > limit) {
+        WritePiece(records.front().list, entries, bytes, stop);
+        entries.clear();
+        bytes = 0;
+      }
+      entries.push_back({.key = record.key,
+                         .vector = record.vector,
+                         .norm = static_cast<float>(Norm(record.vector)),
+                         .metadata = record.metadata});
+      bytes += entry_bytes;
+    }
+    WritePiece(records.front().list, entries, bytes, stop);
+  }
+
+  void WritePiece(uint32_t list, std::span<const Entry> entries, uint64_t bytes, Stop& stop) {
+    stop.Check();
+    if (writer_ != nullptr && writer_->size() + bytes > segment_target_) FinishSegment(stop);
+    if (writer_ == nullptr) {
+      shape_.object = RandomId();
+      writer_ = std::make_unique<SegmentWriter>(shape_, segment_reserve_);
+    }
+    writer_->AddPiece(list, entries);
+  }
+
+  void FinishSegment(Stop& stop) {
+    if (writer_ == nullptr) return;
+    std::vector<Piece> pieces;
+    const Bytes segment = writer_->Finish(&pieces);
+    writer_ = nullptr;
+    store_.Put(SegmentKey(shape_.index, shape_.object), segment, ObjectStore::PutMode::kOverwrite, stop);
+    for (Piece& piece : pieces) {
+      piece.segment = static_cast<uint32_t>(result_.segments.size());
+      result_.pieces.push_back(piece);
+    }
+    result_.segments.push_back({shape_.object, segment.size()});
+    result_.bytes += segment.size();
+  }
+
+  SegmentShape shape_;
+  const size_t segment_target_;
+  ObjectStore& store_;
+  SpillFactory& spill_;
+  Grouping grouping_;
+  std::vector<Group> groups_;
+  size_t buffer_bytes_ = 0;  // of each group
+  size_t segment_reserve_ = 0;
+  std::unique_ptr<SpillFile> file_;  // of all groups, in parts
+  uint64_t file_size_ = 0;
+  std::unique_ptr<SegmentWriter> writer_;
+  WrittenLists result_;
+};
+
+ListWriter::ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes,
+                       ObjectStore& store, SpillFactory& spill)
+    : impl_(std::make_unique<Impl>(shape, lists, memory_bytes, store, spill)) {}
+ListWriter::~ListWriter() = default;
+
+void ListWriter::Add(uint32_t list, ByteView key, std::span<const float> vector, ByteView metadata) {
+  impl_->Add(list, key, vector, metadata);
+}
+WrittenLists ListWriter::Finish(const std::function<void(uint64_t)>& written, Stop& stop) {
+  return impl_->Finish(written, stop);
+}
+
+}  // namespace s3v

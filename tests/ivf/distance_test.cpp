@@ -1,0 +1,295 @@
+#include "ivf/distance.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "ivf/each_target.h"
+#include "ivf/test_vectors.h"
+
+namespace s3v {
+namespace {
+
+using testing::ForEachTarget;
+using testing::NormalVector;
+using testing::Row;
+
+constexpr Metric kMetrics[] = {Metric::kCosine, Metric::kL2, Metric::kInnerProduct};
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+long double ReferenceDot(std::span<const float> a, std::span<const float> b) {
+  long double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += static_cast<long double>(a[i]) * b[i];
+  return sum;
+}
+
+// Through the difference of the unit vectors, which keeps its digits where 1 - cos loses them.
+long double ReferenceCosine(std::span<const float> a, std::span<const float> b) {
+  const long double a_norm = std::sqrt(ReferenceDot(a, a));
+  const long double b_norm = std::sqrt(ReferenceDot(b, b));
+  long double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const long double difference = a[i] / a_norm - b[i] / b_norm;
+    sum += difference * difference;
+  }
+  return sum / 2;
+}
+
+TEST(ExactDistance, GivesTheTextbookValues) {
+  const std::vector<float> a = {3, 4};
+  const std::vector<float> b = {4, 3};
+  EXPECT_EQ(ExactDistance(Metric::kL2, a, b), std::sqrt(2.0));
+  EXPECT_EQ(ExactDistance(Metric::kInnerProduct, a, b), -24.0);
+  EXPECT_DOUBLE_EQ(ExactDistance(Metric::kCosine, a, b), 1 - 24.0 / 25);
+  EXPECT_DOUBLE_EQ(ExactDistance(Metric::kCosine, a, std::vector<float>{-4, 3}), 1.0);
+  EXPECT_EQ(ExactDistance(Metric::kCosine, a, std::vector<float>{-6, -8}), 2.0);
+}
+
+TEST(ExactDistance, OfEqualVectorsIsExactlyZero) {
+  Random random(1);
+  for (size_t dim = 1; dim < 200; ++dim) {
+    const std::vector<float> a = NormalVector(random, dim, std::pow(10.0, static_cast<double>(random.Below(40)) - 20));
+    EXPECT_EQ(ExactDistance(Metric::kCosine, a, a), 0.0) << dim;
+    EXPECT_EQ(ExactDistance(Metric::kL2, a, a), 0.0) << dim;
+    std::vector<float> twice = a;
+    for (float& value : twice) value *= 2;
+    EXPECT_EQ(ExactDistance(Metric::kCosine, a, twice), 0.0) << dim;
+  }
+}
+
+TEST(ExactDistance, NeverGivesMinusZero) {
+  const std::vector<float> a = {1, 0};
+  const std::vector<float> b = {0, 1};
+  EXPECT_FALSE(std::signbit(ExactDistance(Metric::kInnerProduct, a, b)));
+}
+
+TEST(ExactDistance, KeepsItsDigitsForNearlyEqualVectors) {
+  Random random(2);
+  for (const size_t dim : {2, 3, 17, 128, 784, 2000}) {
+    for (double step = 1e-7; step < 1; step *= 3) {
+      const std::vector<float> a = NormalVector(random, dim);
+      std::vector<float> b = a;
+      for (float& value : b) value += static_cast<float>(step * testing::Normal(random));
+      const auto cosine = static_cast<double>(ReferenceCosine(a, b));
+      EXPECT_NEAR(ExactDistance(Metric::kCosine, a, b), cosine, 1e-8 * cosine) << dim << " " << step;
+      const double l2 = std::sqrt(testing::SquaredDistance(a, b));
+      EXPECT_NEAR(ExactDistance(Metric::kL2, a, b), l2, 1e-13 * l2) << dim << " " << step;
+    }
+  }
+}
+
+TEST(ExactDistance, HoldsOverFloatsWholeRange) {
+  Random random(3);
+  for (const double scale : {1e-40, 1e-30, 1e-10, 1e10, 1e30, 1e37}) {
+    const std::vector<float> a = NormalVector(random, 50, scale);
+    const std::vector<float> b = NormalVector(random, 50, scale);
+    const auto cosine = static_cast<double>(ReferenceCosine(a, b));
+    EXPECT_NEAR(ExactDistance(Metric::kCosine, a, b), cosine, 1e-12) << scale;
+    const double l2 = std::sqrt(testing::SquaredDistance(a, b));
+    EXPECT_NEAR(ExactDistance(Metric::kL2, a, b), l2, 1e-13 * l2) << scale;
+    const auto ip = static_cast<double>(-ReferenceDot(a, b));
+    EXPECT_NEAR(ExactDistance(Metric::kInnerProduct, a, b), ip, 1e-13 * scale * scale * 50) << scale;
+  }
+}
+
+// The order of the sums is a promise: eight interleaved accumulators, then a tree, nothing fused. `volatile` keeps the
+// compiler from fusing or reordering here.
+TEST(ExactDistance, SumsInThePromisedOrderToTheBit) {
+  Random random(4);
+  for (size_t dim = 1; dim < 100; ++dim) {
+    const std::vector<float> a = NormalVector(random, dim);
+    const std::vector<float> b = NormalVector(random, dim);
+    volatile double sums[8] = {};
+    for (size_t i = 0; i < dim; ++i) {
+      volatile double difference = static_cast<double>(a[i]) - b[i];
+      volatile double square = difference * difference;
+      sums[i % 8] = sums[i % 8] + square;
+    }
+    const double expected =
+        std::sqrt(((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])));
+    EXPECT_EQ(std::bit_cast<uint64_t>(ExactDistance(Metric::kL2, a, b)), std::bit_cast<uint64_t>(expected)) << dim;
+  }
+}
+
+TEST(ExactDistance, IsSymmetricToTheBit) {
+  Random random(5);
+  for (size_t dim = 1; dim < 100; ++dim) {
+    const std::vector<float> a = NormalVector(random, dim);
+    std::vector<float> b = a;
+    for (float& value : b) value += static_cast<float>(0.001 * testing::Normal(random));
+    for (const Metric metric : kMetrics) EXPECT_EQ(ExactDistance(metric, a, b), ExactDistance(metric, b, a)) << dim;
+  }
+}
+
+// Pairs of vectors that strain float arithmetic.
+struct Pair {
+  std::vector<float> query;
+  std::vector<float> row;
+};
+
+std::vector<Pair> StrainingPairs(size_t dim) {
+  Random random(dim);
+  std::vector<Pair> pairs;
+  for (const double scale : {1e-14, 1e-6, 1.0, 1e3, 1e9, 1e17}) {
+    const std::vector<float> a = NormalVector(random, dim, scale);
+    pairs.push_back({a, NormalVector(random, dim, scale)});
+    pairs.push_back({a, NormalVector(random, dim, scale * 1e-4)});
+    pairs.push_back({a, a});
+    std::vector<float> near = a;  // tiny differences
+    for (float& value : near) value = std::nextafter(value, 2 * value);
+    pairs.push_back({a, near});
+    for (float& value : near) value += static_cast<float>(1e-3 * scale * testing::Normal(random));
+    pairs.push_back({a, near});
+    for (float& value : near) value = -value;
+    pairs.push_back({a, near});
+  }
+  // Equal terms: every rounding of a chain of additions goes the same way.
+  for (int i = 0; i < 30; ++i) {
+    const auto x = static_cast<float>(random.Unit());
+    const auto y = static_cast<float>(random.Unit());
+    pairs.push_back({std::vector<float>(dim, x), std::vector<float>(dim, y)});
+  }
+  // One great element, then small ones that vanish beside it, on either side.
+  for (const float small : {1e-4f, 3e-4f, 1e-3f}) {
+    std::vector<float> first(dim, small);
+    first[0] = 1.0f;
+    pairs.push_back({first, first});
+    std::vector<float> last(dim, small);
+    last[dim - 1] = -1.0f;
+    pairs.push_back({last, first});
+    pairs.push_back({std::vector<float>(dim, 0.7f), last});
+  }
+  // An offset far greater than the differences.
+  std::vector<float> offset = NormalVector(random, dim);
+  std::vector<float> other = NormalVector(random, dim);
+  for (size_t i = 0; i < dim; ++i) {
+    offset[i] += 1e5f;
+    other[i] += 1e5f;
+  }
+  pairs.push_back({offset, other});
+  return pairs;
+}
+
+double ScaleOf(Metric metric, const Pair& pair) {
+  switch (metric) {
+    case Metric::kCosine:
+      return 1;
+    case Metric::kL2:
+      return Norm(pair.query) + Norm(pair.row);
+    case Metric::kInnerProduct:
+      break;
+  }
+  return Norm(pair.query) * Norm(pair.row);
+}
+
+TEST(LowerBound, NeverExceedsTheExactDistanceAndIsTight) {
+  ForEachTarget([] {
+    for (const size_t dim : {1, 2, 3, 5, 8, 15, 16, 31, 64, 100, 127, 384, 768, 784, 1000, 1536, 2000}) {
+      for (const Pair& pair : StrainingPairs(dim)) {
+        const auto norm = static_cast<float>(Norm(pair.row));
+        if (norm == 0) continue;
+        for (const Metric metric : kMetrics) {
+          const ScoredQuery query{metric, pair.query, Norm(pair.query)};
+          float score = 0;
+          ScoreRows(query, pair.row.data(), &norm, 1, &score);
+          const double exact = ExactDistance(metric, pair.query, pair.row);
+          const double bound = LowerBound(query, score, norm);
+          ASSERT_LE(bound, exact) << "metric " << static_cast<int>(metric) << " dim " << dim;
+          ASSERT_GE(bound, exact - 1e-4 * ScaleOf(metric, pair))
+              << "metric " << static_cast<int>(metric) << " dim " << dim;
+        }
+      }
+    }
+  });
+}
+
+TEST(LowerBound, HoldsBeyondFloatsComfort) {
+  Random random(6);
+  for (const double query_scale : {1e-44, 1e-38, 1e-25, 1.0, 1e18, 1e20, 1e37}) {
+    for (const double row_scale : {1e-44, 1e-38, 1e-25, 1.0, 1e18, 1e20, 1e37}) {
+      const std::vector<float> a = NormalVector(random, 33, query_scale);
+      const std::vector<float> b = NormalVector(random, 33, row_scale);
+      const auto norm = static_cast<float>(Norm(b));
+      if (Norm(a) == 0 || Norm(b) == 0) continue;
+      for (const Metric metric : kMetrics) {
+        const ScoredQuery query{metric, a, Norm(a)};
+        float score = 0;
+        ScoreRows(query, b.data(), &norm, 1, &score);
+        ASSERT_TRUE(std::isfinite(score)) << query_scale << " " << row_scale;
+        const double exact = ExactDistance(metric, a, b);
+        ASSERT_LE(LowerBound(query, score, norm), exact) << query_scale << " " << row_scale;
+        if (metric == Metric::kCosine) {
+          ASSERT_NEAR(score, exact, 1e-5) << query_scale << " " << row_scale;
+        }
+      }
+    }
+  }
+}
+
+TEST(LowerBound, SaysNothingOfInnerProductsBeyondFloat) {
+  const std::vector<float> huge = {3e38f, 3e38f};
+  const ScoredQuery query{Metric::kInnerProduct, huge, Norm(huge)};
+  const auto norm = static_cast<float>(Norm(huge));  // infinity
+  float score = 0;
+  ScoreRows(query, huge.data(), &norm, 1, &score);
+  EXPECT_EQ(score, std::numeric_limits<float>::lowest());
+  EXPECT_EQ(LowerBound(query, score, norm), -kInfinity);
+}
+
+TEST(ScoreRows, ScoresManyRowsAtAnyAddress) {
+  ForEachTarget([] {
+    constexpr size_t kDim = 37, kCount = 11;
+    Random random(7);
+    const std::vector<float> values = NormalVector(random, kDim);
+    const std::vector<float> rows = NormalVector(random, kDim * kCount);
+    std::vector<float> norms;
+    for (size_t i = 0; i < kCount; ++i) norms.push_back(static_cast<float>(Norm(Row(rows, kDim, i))));
+    for (size_t offset = 0; offset < 4; ++offset) {
+      std::vector<uint8_t> row_bytes(offset + rows.size() * sizeof(float));
+      std::vector<uint8_t> norm_bytes(offset + norms.size() * sizeof(float));
+      std::memcpy(row_bytes.data() + offset, rows.data(), rows.size() * sizeof(float));
+      std::memcpy(norm_bytes.data() + offset, norms.data(), norms.size() * sizeof(float));
+      for (const Metric metric : kMetrics) {
+        std::vector<float> scores(kCount);
+        ScoreRows({metric, values, Norm(values)}, reinterpret_cast<const float*>(row_bytes.data() + offset),
+                  reinterpret_cast<const float*>(norm_bytes.data() + offset), kCount, scores.data());
+        for (size_t i = 0; i < kCount; ++i) {
+          const double exact = ExactDistance(metric, values, Row(rows, kDim, i));
+          EXPECT_NEAR(scores[i], metric == Metric::kL2 ? exact * exact : exact, 1e-4) << i;
+        }
+      }
+    }
+  });
+}
+
+TEST(Norm, IsTheEuclideanLength) {
+  EXPECT_EQ(Norm(std::vector<float>{3, 4}), 5.0);
+  EXPECT_EQ(Norm({}), 0.0);
+  EXPECT_GT(Norm(std::vector<float>{1e-45f}), 0.0);
+  EXPECT_DOUBLE_EQ(Norm(std::vector<float>(4, 3e38f)), 2 * static_cast<double>(3e38f));
+}
+
+TEST(AllFinite, FindsInfinityAndNaNAnywhere) {
+  for (const size_t size : {1, 2, 15, 16, 17, 100}) {
+    std::vector<float> values(size, std::numeric_limits<float>::max());
+    EXPECT_TRUE(AllFinite(values));
+    for (size_t i = 0; i < size; ++i) {
+      for (const float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                              std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::signaling_NaN()}) {
+        const float kept = values[i];
+        values[i] = bad;
+        EXPECT_FALSE(AllFinite(values)) << size << " " << i;
+        values[i] = kept;
+      }
+    }
+  }
+  EXPECT_TRUE(AllFinite({}));
+  EXPECT_TRUE(AllFinite(std::vector<float>{0.0f, -0.0f, 1e-45f}));
+}
+
+}  // namespace
+}  // namespace s3v
