@@ -248,6 +248,23 @@ primary_key_column(Relation rel)
 	return column;
 }
 
+/* What the caller listed is a parameter, not a name in SQL text: 22023, as for an unknown metric. */
+static void
+check_metadata_names(Relation rel, const Creation *creation)
+{
+	int			i;
+
+	for (i = 0; i < creation->metadata_count; i++)
+	{
+		if (get_attnum(RelationGetRelid(rel), creation->metadata[i]) <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("metadata column \"%s\" of table \"%s\" does not exist", creation->metadata[i],
+							RelationGetRelationName(rel)),
+					 errhint("metadata => '{...}' lists columns of the source.")));
+	}
+}
+
 static void
 check_key(Relation rel, const S3vColumn *key)
 {
@@ -330,11 +347,13 @@ make_foreign_table(const Creation *creation, Relation rel)
 	const char *schema = creation->name->schemaname;
 	ListCell   *cell;
 	const char *separator = " OPTIONS (";
+	Oid			namespace;
 	Oid			index_id;
 	int			i;
 
 	if (schema == NULL)
 		schema = get_namespace_name(RelationGetNamespace(rel));
+	namespace = get_namespace_oid(schema, false);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE FOREIGN TABLE %s (", quote_qualified_identifier(schema, creation->name->relname));
 	for (i = 0; i < 2 + columns->metadata_count; i++)
@@ -342,7 +361,7 @@ make_foreign_table(const Creation *creation, Relation rel)
 		const S3vColumn *column = i == 0 ? &columns->key : i == 1 ? &columns->vector : &columns->metadata[i - 2];
 		const char *name = column->name;
 
-		/* The key may be metadata too: filters on it are useful. A table cannot have it twice. */
+		/* The key may be metadata too, so that filters can name it; a table cannot have the column twice. */
 		if (i >= 2 && strcmp(name, columns->key.name) == 0)
 			name = psprintf("%s (metadata)", name);
 		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(name),
@@ -366,7 +385,7 @@ make_foreign_table(const Creation *creation, Relation rel)
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not create foreign table");
 	SPI_finish();
-	index_id = get_relname_relid(creation->name->relname, get_namespace_oid(schema, false));
+	index_id = get_relname_relid(creation->name->relname, namespace);
 	if (!OidIsValid(index_id))
 		elog(ERROR, "foreign table was not created");
 	return index_id;
@@ -448,6 +467,7 @@ s3v_create_index(PG_FUNCTION_ARGS)
 	check_source(rel);
 	if (creation.key_column == NULL)
 		creation.key_column = primary_key_column(rel);
+	check_metadata_names(rel, &creation);
 	creation.columns = source_describe(rel, creation.key_column, creation.vector_column, creation.metadata_count,
 									   creation.metadata, false);
 	check_key(rel, &creation.columns->key);

@@ -81,6 +81,7 @@ read_history(const Collection *collection, Oid index_id)
 {
 	Retained	retained = {0};
 	MemoryContext context = CurrentMemoryContext;
+	S3vOwnerScope scope;
 	Oid			types[4] = {OIDOID, FLOAT8OID, XID8OID, INT8OID};
 	Datum		values[4];
 	uint64		i;
@@ -89,6 +90,7 @@ read_history(const Collection *collection, Oid index_id)
 	values[1] = Float8GetDatum((double) collection->keep_seconds);
 	values[2] = FullTransactionIdGetDatum(oldest_needed());
 	values[3] = Int64GetDatum((int64) GetSystemIdentifier());
+	catalog_enter(&scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	/* Retired by a transaction of another cluster: its number says nothing here, but no snapshot here is that old. */
@@ -112,6 +114,7 @@ read_history(const Collection *collection, Oid index_id)
 			retained.manifests[retained.count++] = MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 2));
 	}
 	SPI_finish();
+	catalog_leave(&scope);
 	return retained;
 }
 
@@ -204,15 +207,18 @@ is_known_uuid(const char *uuid)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
+	S3vOwnerScope scope;
 	bool		known;
 
 	values[0] = CStringGetTextDatum(uuid);
+	catalog_enter(&scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args("SELECT FROM s3v.index WHERE uuid = $1::pg_catalog.uuid", 1, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read s3v.index");
 	known = SPI_processed > 0;
 	SPI_finish();
+	catalog_leave(&scope);
 	return known;
 }
 
@@ -369,11 +375,14 @@ own_servers(void)
 {
 	List	   *servers = NIL;
 	MemoryContext context = CurrentMemoryContext;
+	Oid			user = GetUserId();
 	Oid			types[1] = {OIDOID};
 	Datum		values[1];
+	S3vOwnerScope scope;
 	uint64		i;
 
 	values[0] = ObjectIdGetDatum(server_wrapper());
+	catalog_enter(&scope);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args("SELECT oid FROM pg_catalog.pg_foreign_server WHERE srvfdw = $1 ORDER BY srvname",
@@ -385,13 +394,14 @@ own_servers(void)
 		Oid			server = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 		MemoryContext before;
 
-		if (!server_owned_by(server, GetUserId()))
+		if (!server_owned_by(server, user))
 			continue;
 		before = MemoryContextSwitchTo(context);
 		servers = lappend_oid(servers, server);
 		MemoryContextSwitchTo(before);
 	}
 	SPI_finish();
+	catalog_leave(&scope);
 	return servers;
 }
 

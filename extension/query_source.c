@@ -105,7 +105,7 @@ int64
 query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
 {
 	const S3vColumn *column = &query->source->key;
-	char	   *sql = psprintf("%s WHERE %s = ANY ($1)", source_select(query->source), quote_identifier(column->name));
+	char	   *sql = psprintf("%s WHERE %s OPERATOR(pg_catalog.=) ANY ($1)", source_select(query->source), quote_identifier(column->name));
 	Oid			array_type = get_array_type(column->base_type);
 	MemoryContext row_context = make_row_context();
 	int64		before = query->work.source_rows;

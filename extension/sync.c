@@ -151,8 +151,12 @@ raise_bad_rows(const Sync *sync, const BadRows *bad)
 						   "table \"%s\" has " INT64_FORMAT " rows that index \"%s\" cannot take",
 						   (unsigned long) bad->count, get_rel_name(sync->index->source), bad->count,
 						   get_rel_name(sync->index->index_id)),
-			 errdetail("%s: %s%s. The first: %s.", bad->count == 1 ? "Key" : "Keys", bad->keys.data,
-					   bad->count > BAD_ROWS_NAMED ? ", ..." : "", bad->first_complaint),
+			 bad->count == 1
+			 ? errdetail("Key %s: %s", bad->keys.data, bad->first_complaint)
+			 : errdetail("Keys %s%s. The first: %s", bad->keys.data,
+						 bad->count > BAD_ROWS_NAMED
+						 ? psprintf(" and " INT64_FORMAT " more", bad->count - BAD_ROWS_NAMED) : "",
+						 bad->first_complaint),
 			 errhint("Correct or delete these rows, or set their vectors to NULL.")));
 }
 

@@ -1,7 +1,6 @@
 -- One clear error with SQLSTATE and hint for everything that cannot be; nothing is left behind.
-\set VERBOSITY default
+SET client_min_messages = warning;
 \set SHOW_CONTEXT never
-\set ECHO all
 CREATE TABLE docs (id bigint PRIMARY KEY, other integer, nullable integer UNIQUE, title text, v real[], wide real[], doc xml);
 INSERT INTO docs SELECT i, i, i, 'title ' || i, ARRAY[i, 1, 2]::real[], ARRAY[1]::real[] FROM generate_series(1, 20) i;
 

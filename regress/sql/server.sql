@@ -161,6 +161,33 @@ DELETE FROM s3v_regress_index;
 \set VERBOSITY default
 SELECT * FROM s3v_progress;
 
+-- ---- what governs a query: the call, then a setting that somebody set, then the index, then the default -------------
+
+INSERT INTO s3v_regress_source SELECT i, ARRAY[i, 1000 - i] FROM generate_series(2, 400) i;
+ALTER FOREIGN TABLE s3v_regress_index
+    OPTIONS (SET probes '3', SET lists '20', DROP consistency, DROP on_missing, DROP max_bytes, DROP recall);
+SET client_min_messages = warning;
+SELECT version, upserted, error FROM s3v_sync('s3v_regress_source', 'rebuild');
+RESET client_min_messages;
+CREATE FUNCTION pg_temp.probed(options jsonb DEFAULT NULL) RETURNS text LANGUAGE sql
+    AS $$ SELECT s3v_explain('s3v_regress_index', '{200,800}', options => probed.options) ->> 'lists_probed' $$;
+SELECT pg_temp.probed();
+SET s3v.probes = 5;
+SELECT pg_temp.probed(), pg_temp.probed('{"probes": 7}'), pg_temp.probed('{"probes": "2"}');
+RESET s3v.probes;
+SELECT pg_temp.probed();
+BEGIN;
+SET LOCAL s3v.probes = 4;
+SELECT pg_temp.probed();
+COMMIT;
+SELECT pg_temp.probed();
+SELECT pg_temp.probed('{"probe": 7}');
+SELECT pg_temp.probed('{"lists": 7}');
+SELECT pg_temp.probed('{"probes": -1}');
+SELECT pg_temp.probed('{"probes": null}');
+SELECT pg_temp.probed('{"max_bytes": "many"}');
+SELECT pg_temp.probed('[]');
+
 -- ---- roles other than superusers ------------------------------------------------------------------------------------
 
 CREATE ROLE regress_s3v_joe;
@@ -231,11 +258,16 @@ ALTER SERVER s3v_regress_lake OWNER TO regress_s3v_joe;
 SELECT s3v_create_index('bad', 's3v_regress_source', 'v', server => 's3v_regress_lake');
 ALTER SERVER s3v_regress_lake OWNER TO CURRENT_USER;
 DROP USER MAPPING FOR CURRENT_USER SERVER s3v_regress_lake;
+CREATE ROLE regress_s3v_owner SUPERUSER;
+ALTER TABLE s3v_regress_source OWNER TO regress_s3v_owner;
+SET ROLE regress_s3v_owner;
 SELECT s3v_create_index('bad', 's3v_regress_source', 'v', server => 's3v_regress_lake');
 DROP USER MAPPING FOR PUBLIC SERVER s3v_regress_lake;
 SELECT s3v_create_index('bad', 's3v_regress_source', 'v', server => 's3v_regress_lake');
+RESET ROLE;
+SELECT count(*) FROM pg_class WHERE relname = 'bad';
 
 DROP SERVER joe, s3v_regress_file, s3v_regress_lake CASCADE;
 DROP TABLE s3v_regress_source CASCADE;
 REVOKE USAGE ON FOREIGN DATA WRAPPER s3v FROM regress_s3v_joe;
-DROP ROLE regress_s3v_joe;
+DROP ROLE regress_s3v_joe, regress_s3v_owner;

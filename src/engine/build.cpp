@@ -265,12 +265,13 @@ class IndexBuild::Impl {
                              .dimensions = options_.dimensions,
                              .key_kind = options_.key_kind,
                              .has_metadata = !options_.metadata_columns.empty()};
+    placed_ = {};
+    ReturnFreedMemory();
     ListWriter writer(shape, list_sizes_, memory_, store_, spill_);
     Distribute(writer, stop);
     rows_.reset();
     assignment_.reset();
     raw_ = {};
-    placed_ = {};
     ReturnFreedMemory();
     return writer.Finish([&](uint64_t done) { Tell("writing", done, rows); }, stop);
   }

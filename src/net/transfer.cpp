@@ -73,7 +73,7 @@ void Transfer::Begin(size_t index, HttpExchange* exchange, HttpRequest request, 
   request_ = std::move(request);
   response_ = HttpResponse();
   header_bytes_ = 0;
-  too_large_ = sink_stopped_ = false;
+  headers_ended_ = too_large_ = sink_stopped_ = false;
   refused_address_.clear();
   failure_ = nullptr;
   error_text_[0] = '\0';
@@ -148,6 +148,8 @@ HttpResponse Transfer::TakeResponse(CURLcode result) {
     response_.transport_error = "address " + refused_address_ + " is not allowed";
   } else if (result != CURLE_OK) {
     response_.transport_error = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result);
+  } else if (response_.transport == Transport::kBroken) {
+    response_.transport_error = "the answer ended early";
   }
   return std::move(response_);
 }
@@ -158,7 +160,7 @@ Transport Transfer::Judge(CURLcode result) const {
   const bool was_sent = response_.times_sent > 0;
   switch (result) {
     case CURLE_OK:
-      return Transport::kComplete;
+      return IsWhole() ? Transport::kComplete : Transport::kBroken;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
@@ -168,6 +170,13 @@ Transport Transfer::Judge(CURLcode result) const {
       if (!was_sent && !refused_address_.empty()) return Transport::kAddressRefused;
       return was_sent ? Transport::kBroken : Transport::kNotConnected;
   }
+}
+
+// libcurl is content with headers that break off, and with a body that nothing but the closed connection ends.
+bool Transfer::IsWhole() const {
+  const std::string* encoding = response_.Header("transfer-encoding");
+  const bool has_length = response_.ContentLength() || (encoding != nullptr && *encoding == "chunked");
+  return headers_ended_ && (has_length || response_.status == 204 || response_.status == 304);
 }
 
 size_t Transfer::OnHeader(char* data, size_t size, size_t count, void* self) noexcept {
@@ -200,11 +209,13 @@ bool Transfer::TakeHeaderLine(std::string_view line) {
   if (line.starts_with("HTTP/")) {
     // Also after "100 Continue": the headers of the answer itself begin here.
     response_.headers.clear();
+    headers_ended_ = false;
     long status = 0;
     curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
     response_.status = static_cast<int>(status);
     return true;
   }
+  if (line == "\r\n" || line == "\n") headers_ended_ = true;
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return true;
   std::string name(line.substr(0, colon));

@@ -34,6 +34,7 @@ class Transfer {
   void SetCallbacks();
   void SetRequest();
   Transport Judge(CURLcode result) const;
+  bool IsWhole() const;
   bool TakeHeaderLine(std::string_view line);
   bool TakeBody(ByteView piece);
 
@@ -50,6 +51,7 @@ class Transfer {
   HttpRequest request_;
   HttpResponse response_;
   size_t header_bytes_ = 0;
+  bool headers_ended_ = false;
   bool too_large_ = false;
   bool sink_stopped_ = false;
   std::string refused_address_;

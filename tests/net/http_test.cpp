@@ -202,6 +202,32 @@ TEST(Http, ACutBodyIsBrokenAndItsConnectionIsNotUsedAgain) {
   EXPECT_EQ(exchange.sent, 2);
 }
 
+TEST(Http, AnAnswerThatOnlyTheClosedConnectionEndsIsBroken) {
+  for (const char* bytes : {"HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+                            "HTTP/1.1 200 OK\r\n\r\nbody of unknown length", "HTTP/1.1 200 OK\r\n\r\n",
+                            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf",
+                            "HTT", "nonsense\r\n\r\n"}) {
+    HttpServer server([&](const ServedRequest&, int) { return ServedAnswer{.bytes = bytes, .then = Then::kClose}; });
+    HttpClient client(Plain(), SystemClock());
+    OneRequest exchange(Get(server.url()));
+    Perform(client, {&exchange});
+    EXPECT_EQ(exchange.last().transport, Transport::kBroken) << bytes;
+    EXPECT_NE(exchange.last().transport_error, "") << bytes;
+  }
+}
+
+TEST(Http, AnInterimAnswerIsNotTheAnswer) {
+  HttpServer server([&](const ServedRequest&, int) {
+    return ServedAnswer{.bytes = "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"};
+  });
+  HttpClient client(Plain(), SystemClock());
+  OneRequest exchange(Get(server.url()));
+  Perform(client, {&exchange});
+  EXPECT_EQ(exchange.last().status, 200);
+  EXPECT_EQ(exchange.last().Header("x-interim"), nullptr);
+  EXPECT_EQ(AsText(exchange.last().body), "x");
+}
+
 TEST(Http, ResetsAreBrokenAndRefusedConnectionsWereNeverSent) {
   HttpServer server([](const ServedRequest&, int) { return ServedAnswer{.bytes = "", .then = Then::kReset}; });
   HttpClient client(Plain(), SystemClock());

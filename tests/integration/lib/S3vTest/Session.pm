@@ -138,15 +138,15 @@ sub reset_peak
 	return;
 }
 
-# Bytes in the server's memory contexts, less what caches of catalogues and plans hold, and the number of contexts of s3v.
+# Number and bytes of the server's memory contexts, and the names of those that only a running call of s3v may have.
 sub contexts
 {
 	my ($self) = @_;
-
-	return $self->must(q{
-		SELECT count(*) FILTER (WHERE name LIKE 's3v%') || ' contexts of s3v, TopMemoryContext ' ||
-			sum(used_bytes) FILTER (WHERE name = 'TopMemoryContext')
+	my ($count, $bytes, $names) = split /\|/, $self->must(q{
+		SELECT count(*), sum(total_bytes), coalesce(string_agg(name, ' ') FILTER (WHERE name LIKE 's3v%' AND name <> 's3v stores'), '')
 		FROM pg_backend_memory_contexts});
+
+	return { count => $count, bytes => $bytes, names => $names };
 }
 
 1;

@@ -1,0 +1,168 @@
+#include "store/open_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "store/store_url.h"
+
+namespace s3v {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+StoreConfig S3(const std::string& url = "s3://bucket/prefix") {
+  StoreConfig config;
+  config.url = url;
+  config.access_key_id = "AKID";
+  config.secret_access_key = "c4n4ry";
+  return config;
+}
+
+// The error of a config; the empty one if it is good.
+Error Check(const StoreConfig& config) {
+  try {
+    CheckStoreConfig(config);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kInvalidArgument);
+    EXPECT_FALSE(error.hint().empty()) << error.message();
+    EXPECT_THAT(error.message() + error.detail() + error.hint(), Not(HasSubstr("c4n4ry")));
+    return error;
+  }
+  return Error(Code::kOk, "");
+}
+
+TEST(StoreUrl, TellsItsParts) {
+  EXPECT_EQ(ParseStoreUrl("file:///srv/s3v/").directory, "/srv/s3v");
+  const StoreUrl relative = ParseStoreUrl("file://./s3v/objects");
+  EXPECT_TRUE(relative.is_relative);
+  EXPECT_EQ(relative.directory, "s3v/objects");
+  const StoreUrl s3 = ParseStoreUrl("s3://my.bucket-1/a/b c/");
+  EXPECT_EQ(s3.kind, StoreUrl::Kind::kS3);
+  EXPECT_EQ(s3.bucket, "my.bucket-1");
+  EXPECT_EQ(s3.prefix, "a/b c");
+  EXPECT_EQ(ParseStoreUrl("s3://bucket").prefix, "");
+  EXPECT_EQ(ParseStoreUrl("memory://x").name, "x");
+}
+
+TEST(StoreUrl, RefusesWhatItCannotMeanExactly) {
+  for (const std::string& url :
+       {std::string(""), std::string("bucket"), std::string("http://bucket"), std::string("S3://bucket"),
+        std::string("s3:bucket"), std::string("s3://"), std::string("s3:///prefix"), std::string("s3://ab"),
+        std::string("s3://-bucket"), std::string("s3://bucket-"), std::string("s3://buc..ket"), std::string("s3://buc ket"),
+        std::string("s3://user@bucket"), std::string("s3://bucket:80"), std::string("s3://bucket?endpoint=evil"),
+        std::string("s3://bucket/a?s3_endpoint=169.254.169.254"), std::string("s3://bucket/a#b"),
+        std::string("s3://bucket/%2e%2e"), std::string("s3://bucket/../other"), std::string("s3://bucket/./a"),
+        std::string("s3://bucket//a"), std::string("s3://bucket/a//b"), std::string("s3://bucket/a\r\nb"),
+        std::string("s3://bucket/a\0b", 15), "s3://bucket/" + std::string(121, 'p'), "s3://" + std::string(64, 'b'),
+        std::string("file://"), std::string("file:///"), std::string("file://host/dir"), std::string("file:///a/../etc"),
+        std::string("file:///a//b"), std::string("file://./"), std::string("file://./../x"), std::string("file://../x"),
+        std::string("file://dir"), std::string("file:///a\nb"), std::string("file://./a?b")}) {
+    const Error error = Check([&] {
+      StoreConfig config;
+      config.url = url;
+      return config;
+    }());
+    EXPECT_EQ(error.code(), Code::kInvalidArgument) << url;
+  }
+}
+
+TEST(StoreUrl, TheErrorNamesTheKindsThereAre) {
+  StoreConfig config;
+  config.url = "gs://bucket";
+  EXPECT_THAT(Check(config).hint(), AllOf(HasSubstr("file://"), HasSubstr("s3://")));
+}
+
+TEST(CheckStoreConfig, GoodOnes) {
+  EXPECT_EQ(Check(S3()).message(), "");
+  StoreConfig local = S3();
+  local.endpoint = "http://127.0.0.1:7070";
+  EXPECT_EQ(Check(local).message(), "");
+  StoreConfig remote = S3();
+  remote.endpoint = "http://store.example.com";
+  remote.allow_http = true;
+  EXPECT_EQ(Check(remote).message(), "");
+  StoreConfig encrypted = S3();
+  encrypted.sse = "aws:kms";
+  encrypted.kms_key_id = "arn:aws:kms:us-east-1:1:key/2";
+  EXPECT_EQ(Check(encrypted).message(), "");
+  StoreConfig server_only = S3();  // as a validator sees it
+  server_only.access_key_id = server_only.secret_access_key = "";
+  EXPECT_EQ(Check(server_only).message(), "");
+  StoreConfig file;
+  file.url = "file:///srv/s3v";
+  EXPECT_EQ(Check(file).message(), "");
+}
+
+TEST(CheckStoreConfig, UnencryptedHttpIsForThisMachineOnly) {
+  for (const char* endpoint : {"http://store.example.com", "http://10.0.0.1:9000", "http://2130706433", "http://0.0.0.0",
+                               "http://localhost.example.com", "http://[::ffff:127.0.0.1]"}) {
+    StoreConfig config = S3();
+    config.endpoint = endpoint;
+    EXPECT_THAT(Check(config).hint(), HasSubstr("allow_http")) << endpoint;
+  }
+}
+
+TEST(CheckStoreConfig, BadOnes) {
+  const auto with = [](const std::function<void(StoreConfig&)>& change) {
+    StoreConfig config = S3();
+    change(config);
+    return Check(config).message();
+  };
+  EXPECT_THAT(with([](StoreConfig& c) { c.region = "us east"; }), HasSubstr("region"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.region = ""; }), HasSubstr("region"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.region = "x.evil.com/"; }), HasSubstr("region"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.endpoint = "127.0.0.1:7070"; }), HasSubstr("endpoint"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.endpoint = "https://host/path"; }), HasSubstr("endpoint"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.sse = "yes"; }), HasSubstr("sse"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.kms_key_id = "k"; }), HasSubstr("kms_key_id"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.access_key_id = ""; }), HasSubstr("access_key_id"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.secret_access_key = "c4n4ry\n"; }), HasSubstr("secret_access_key"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.session_token = "c4n4ry\r\nx: y"; }), HasSubstr("session_token"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.url = "s3://my.bucket"; }), HasSubstr("dot"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.max_parallel_requests = 0; }), HasSubstr("parallel"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.request_timeout_ms = 0; }), HasSubstr("timeout"));
+  EXPECT_THAT(with([](StoreConfig& c) {
+                c.url = "file:///srv/s3v";
+                c.endpoint = "https://host";
+              }),
+              HasSubstr("endpoint"));
+}
+
+TEST(OpenStore, OpensWhatTheUrlNames) {
+  NeverStop never;
+  StoreConfig memory;
+  memory.url = "memory://" + IdText(RandomId());
+  OpenStore(memory)->Put("k", AsBytes("v"), ObjectStore::PutMode::kOverwrite, never);
+  EXPECT_EQ(OpenStore(memory)->Get("k", 10, never), Bytes{'v'});
+  EXPECT_NE(OpenStore(S3()), nullptr);  // connects to nothing
+  StoreConfig anonymous = S3();
+  anonymous.access_key_id = anonymous.secret_access_key = "";
+  try {
+    OpenStore(anonymous);
+    FAIL() << "a store without credentials was opened";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kPermissionDenied);
+    EXPECT_THAT(error.hint(), HasSubstr("user mapping"));
+  }
+}
+
+TEST(OpenStore, RelativeFilesLieBelowTheDataDirectory) {
+  NeverStop never;
+  StoreConfig config;
+  config.url = "file://./sub";
+  EXPECT_THROW(OpenStore(config), Error);
+  config.data_directory = ::testing::TempDir() + "s3v-open-" + IdText(RandomId());
+  OpenStore(config)->Put("k", AsBytes("v"), ObjectStore::PutMode::kOverwrite, never);
+  StoreConfig absolute;
+  absolute.url = "file://" + config.data_directory + "/sub";
+  const auto store = OpenStore(absolute);
+  EXPECT_EQ(store->Get("k", 10, never), Bytes{'v'});
+  store->Delete(std::vector<ObjectKey>{"k"}, never);
+}
+
+}  // namespace
+}  // namespace s3v
