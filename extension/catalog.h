@@ -91,7 +91,10 @@ extern void catalog_log_close(S3vLogWriter *writer);
 /* Makes the change log of a source, or finds the one it has. Readable by the source's owner; a member of nothing. */
 extern Oid	catalog_create_log(Oid source);
 
-/* Gives SELECT on the log to whoever owns the source now, and to nobody else. */
+/*
+ * Gives SELECT on the log to whoever owns the source now, and to nobody else; nothing happens when it is so. REASSIGN OWNED fires
+ * no event trigger, so it is done again with every new index.
+ */
 extern void catalog_share_log(Oid source, Oid log);
 
 /*

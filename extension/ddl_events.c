@@ -137,18 +137,6 @@ owner_changed(Oid relid)
 }
 
 static void
-owners_reassigned(void)
-{
-	List	   *sources = NIL;
-	ListCell   *cell;
-
-	foreach(cell, catalog_indexes(InvalidOid, NULL))
-		sources = list_append_unique_oid(sources, ((S3vIndex *) lfirst(cell))->source);
-	foreach(cell, sources)
-		owner_changed(lfirst_oid(cell));
-}
-
-static void
 table_altered(Oid relid, const CollectedATSubcmd *subcommand)
 {
 	const AlterTableCmd *alter = castNode(AlterTableCmd, subcommand->parsetree);
@@ -277,8 +265,6 @@ s3v_ddl_command_end(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (IsA(statement, RenameStmt) && ((RenameStmt *) statement)->renameType == OBJECT_FOREIGN_SERVER)
 		server_renamed((RenameStmt *) statement);
-	if (IsA(statement, ReassignOwnedStmt))
-		owners_reassigned();
 	foreach(cell, collected_commands())
 		handle_command(lfirst(cell));
 	PG_RETURN_NULL();

@@ -95,11 +95,15 @@ void
 catalog_share_log(Oid source, Oid log)
 {
 	Oid			source_owner = owner_of(source);
+	List	   *roles;
 	ListCell   *cell;
 
 	if (!OidIsValid(source_owner) || !OidIsValid(owner_of(log)))
 		return;
-	foreach(cell, roles_with_rights(log))
+	roles = roles_with_rights(log);
+	if (source_owner == owner_of(log) ? roles == NIL : list_length(roles) == 1 && linitial_oid(roles) == source_owner)
+		return;
+	foreach(cell, roles)
 		catalog_execute(psprintf("REVOKE ALL ON TABLE %s FROM %s", quoted_log(log), quoted_role(lfirst_oid(cell))),
 						0, NULL, NULL, NULL, NULL);
 	if (source_owner != owner_of(log))
@@ -128,7 +132,11 @@ catalog_create_log(Oid source)
 	Oid			log;
 
 	if (indexes != NIL && OidIsValid(owner_of(((S3vIndex *) linitial(indexes))->log)))
-		return ((S3vIndex *) linitial(indexes))->log;
+	{
+		log = ((S3vIndex *) linitial(indexes))->log;
+		catalog_share_log(source, log);
+		return log;
+	}
 
 	if (!pg_strong_random(random, sizeof(random)))
 		ereport(ERROR,
@@ -326,6 +334,9 @@ s3v_pending(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an s3v index", get_rel_name(index_id))));
 	if (check_enable_rls(index->source, InvalidOid, true) == RLS_ENABLED)
+		PG_RETURN_NULL();
+	/* Dropped by hand: the index is stale, and the view s3v_indexes goes on. */
+	if (get_rel_name(index->log) == NULL)
 		PG_RETURN_NULL();
 
 	catalog_log_scan(index, catalog_version(index_id, snapshot), snapshot, count_row, &pending);

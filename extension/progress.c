@@ -31,6 +31,8 @@
 
 #define PROGRESS_MAGIC 0x50763373	/* "s3vP", format 1 */
 #define WRITE_INTERVAL_MS 200
+/* Phases of work that has lasted this long are told to the client. */
+#define NOTICE_AFTER_MS 1000
 
 /* In the file's own machine's byte order: it never leaves that machine. */
 typedef struct ProgressRecord
@@ -55,6 +57,7 @@ typedef struct Progress
 	ProgressRecord record;
 	TimestampTz written;
 	char		index_name[NAMEDATALEN];
+	bool		announced;		/* this phase, by a NOTICE */
 	MemoryContextCallback callback;
 } Progress;
 
@@ -138,8 +141,14 @@ progress_report(void *arg, const char *phase, uint64 done, uint64 total)
 	current->written = now;
 	write_slot(&current->record);
 	if (begins)
+		current->announced = false;
+	/* Work of a moment is not worth a line; pg_cron would log five of them every minute. */
+	if (!current->announced && TimestampDifferenceExceeds(current->record.started, now, NOTICE_AFTER_MS))
+	{
+		current->announced = true;
 		ereport(NOTICE,
 				(errmsg("index \"%s\": %s", current->index_name, phase)));
+	}
 }
 
 void

@@ -101,6 +101,17 @@ check_vector(const S3vQuery *query)
 	}
 }
 
+/* An index younger than the snapshot: not built there, so its source is scanned. */
+static S3vIndex *
+index_made_since(Oid index_id)
+{
+	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+	S3vIndex   *index = catalog_index(index_id, latest);
+
+	UnregisterSnapshot(latest);
+	return index;
+}
+
 /* The index's bookkeeping, source and settings as the snapshot has them; raises for every misuse. */
 static void
 open_query(S3vQuery *query)
@@ -120,6 +131,8 @@ open_query(S3vQuery *query)
 				 errmsg("\"%s\" is not an s3v index", name),
 				 errhint("Give the name that s3v_create_index was called with.")));
 	query->index = catalog_index(index_id, query->snapshot);
+	if (query->index == NULL)
+		query->index = index_made_since(index_id);
 	if (query->index == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

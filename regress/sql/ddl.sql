@@ -160,7 +160,7 @@ SELECT stale('leaf_s3v') AS "type changed from above";
 ALTER TABLE parent DROP COLUMN cost CASCADE;
 SELECT stale('leaf_s3v') AS "not dropped here: it is its own, too";
 DROP TABLE parent CASCADE;
-SELECT stale('leaf_s3v') AS "parent dropped, and the source with it" \gset
+SELECT to_regclass('leaf_s3v') AS "dropped with the parent of its source";
 CREATE TYPE row_type AS (id int, v real[], price int);
 CREATE TABLE typed OF row_type (PRIMARY KEY (id));
 SELECT new_index('typed_s3v', 'typed', '{price}');
@@ -188,8 +188,7 @@ RESET ROLE;
 SELECT relowner::regrole, log_readers('owned_s3v') FROM pg_class JOIN s3v.index ON log = pg_class.oid WHERE index_id = 'owned_s3v'::regclass;
 ALTER TABLE owned OWNER TO s3v_ddl_two;
 SELECT log_readers('owned_s3v');
-REASSIGN OWNED BY s3v_ddl_two TO s3v_ddl_one;
-SELECT log_readers('owned_s3v');
+ALTER TABLE owned OWNER TO s3v_ddl_one;
 SELECT stale('owned_s3v');
 -- Anybody's DDL, also of roles that have no rights on anything of s3v.
 SET ROLE s3v_ddl_one;
@@ -206,7 +205,6 @@ CREATE VIEW left_over AS
            (SELECT count(*) FROM pg_trigger WHERE tgfoid = 's3v_capture'::regproc) AS triggers;
 DROP OWNED BY s3v_ddl_one;
 DROP TABLE docs, typed;
-DROP TABLE IF EXISTS leaf;
 DELETE FROM s3v.dropped;
 TABLE left_over;
 
@@ -254,7 +252,6 @@ DROP FOREIGN TABLE d1;
 SELECT server FROM s3v.dropped;
 ALTER SERVER ddl_server RENAME TO ddl_renamed;
 SELECT server FROM s3v.dropped;
-CREATE FUNCTION notices(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN EXECUTE statement; END $$;
 UPDATE s3v.dropped SET uuid = '00000000-0000-0000-0000-000000000001';
 UPDATE s3v.index SET uuid = '00000000-0000-0000-0000-000000000002';
 SET client_min_messages = notice;
@@ -268,7 +265,7 @@ DO $$ BEGIN EXECUTE format('DROP TABLE %s', (SELECT log FROM s3v.index WHERE ind
 SELECT stale('d3');
 INSERT INTO d VALUES (1, '{1,1}');
 SELECT stale('d3');
-SELECT s3v.pending('d3');
+SELECT s3v.pending('d3'), pending FROM s3v_indexes;
 SELECT new_index('d4', 'd');
 INSERT INTO d VALUES (2, '{1,1}');
 SELECT s3v.pending('d3'), s3v.pending('d4'), stale('d3');

@@ -1,5 +1,6 @@
 #include "net/transfer.h"
 
+#include <strings.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -175,7 +176,7 @@ Transport Transfer::Judge(CURLcode result) const {
 // libcurl is content with headers that break off, and with a body that nothing but the closed connection ends.
 bool Transfer::IsWhole() const {
   const std::string* encoding = response_.Header("transfer-encoding");
-  const bool has_length = response_.ContentLength() || (encoding != nullptr && *encoding == "chunked");
+  const bool has_length = response_.ContentLength() || (encoding != nullptr && strcasecmp(encoding->c_str(), "chunked") == 0);
   return headers_ended_ && (has_length || response_.status == 204 || response_.status == 304);
 }
 

@@ -61,7 +61,7 @@ void CheckRows(RowKernel kernel, PlainKernel plain, size_t dim, size_t count, si
   const std::vector<float> query = NormalVector(random, dim + 1);
   const std::vector<float> rows = NormalVector(random, count * dim);
   std::vector<uint8_t> bytes(offset + rows.size() * sizeof(float));
-  std::memcpy(bytes.data() + offset, rows.data(), rows.size() * sizeof(float));
+  if (count > 0) std::memcpy(bytes.data() + offset, rows.data(), rows.size() * sizeof(float));
   constexpr float kUntouched = -12345;
   std::vector<float> out(count + 1, kUntouched);
 

@@ -16,7 +16,7 @@ use Time::HiRes qw(time sleep);
 our @EXPORT = qw(
   require_s3 new_cluster own_radosgw server_sql make_table session
   objects store_object read_object delete_objects
-  differences wait_until explain log_of
+  differences wait_until explained log_of
 );
 
 my $here = $ENV{S3V_INTEGRATION_DIR} or die "run this with tests/integration/run";
@@ -193,7 +193,7 @@ sub differences
 }
 
 # One number or text of s3v_explain's answer.
-sub explain
+sub explained
 {
 	my ($answer, $name) = @_;
 

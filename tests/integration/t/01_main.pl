@@ -96,7 +96,7 @@ my ($recall, $probed, $lists, $path) = split /\|/, $owner->must(
 	told AS (SELECT s3v_explain('docs_s3v', vector) AS e FROM probes)
 	SELECT (SELECT count(*) FROM found JOIN exact USING (n, id)) / 200.0, avg((e->>'lists_probed')::float8), min((e->>'lists')::int),
 		string_agg(DISTINCT e->>'path', ',') FROM told});
-cmp_ok($recall, '>=', 0.95, "recall\@10 at default settings is $recall");
+cmp_ok($recall, '>=', 0.95, sprintf("recall\@10 at default settings is %.3f", $recall));
 cmp_ok($probed, '<', $lists, "on average $probed of $lists lists are probed");
 is($path, 'index', 'the index answers, not the source');
 

@@ -19,6 +19,7 @@ sub new
 		$database,
 		on_error_stop => 0,
 		timeout => LONGEST_WAIT,
+		wait => 0,
 		extra_params => \@extra);
 	my $self = bless { psql => $psql, count => 0 }, $class;
 

@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+"""A loopback HTTP proxy between s3v and an S3 server, which logs every request and breaks some on purpose.
+
+    fault_proxy.py --listen 17500 --upstream 17480 --control 17501 --log requests.jsonl
+                   [--rule 'verb=GET,fault=503,nth=2']... [--seed 1] [--tls-cert FILE --tls-key FILE]
+
+The port 0 for --listen or --control takes a free one; once ready, one line of JSON on standard output names them.
+
+Requests and answers pass unchanged (Host too, so signatures hold); one request at a time on each connection, which is
+kept as long as both sides keep theirs. The log has one JSON object a line for every request, written when it is over:
+n (from 1), t (seconds since the start), ms, verb, path, query, range, request_bytes, status, bytes (of the body sent to
+the client), fault (or null). Status 0: no answer was sent.
+
+A rule has conditions, all of which must hold, and one fault; the first rule that fits is the one that acts.
+
+    verb=GET        the method
+    key=TEXT        the path (percent-encoded, as sent) contains TEXT
+    range=1         only requests with a Range header
+    nth=N           only the N-th request (from 1) that fits the conditions before; times=M: and the M-1 after it
+    every=N         every N-th request that fits
+    chance=0.1      at random, from --seed
+
+    fault=503       answer with this status and an S3 error document; the server is not asked
+    fault=after500  the server is asked and acts, the client hears 500
+    fault=reset     RST before anything reaches the server
+    fault=reset_after  the server is asked and acts, the client gets RST
+    fault=cut,at=N  the answer's body ends after N bytes, with the connection
+    fault=stall     nothing more is sent until the client goes (at=N: after N bytes of the body)
+    fault=flip,at=N     byte N of the body is inverted
+    fault=delay,ms=N    wait, then go on as without a rule
+    fault=drip,rate=N   the body comes with N bytes a second
+    fault=norange   the Range header is taken away: the server answers 200 with the whole object
+    fault=redirect  307 to another host
+    fault=skew      403 RequestTimeTooSkewed
+    fault=expired   400 ExpiredToken
+
+Control, by any HTTP client:  GET /rules (with the number of hits)   PUT /rules (one rule a line; replaces all)
+    GET /requests (how many so far)   DELETE /rules   DELETE /log (empties it and begins to count anew)
+"""
+import argparse
+import asyncio
+import json
+import random
+import socket
+import ssl
+import struct
+import sys
+import time
+from urllib.parse import urlsplit
+
+ERROR_DOCUMENT = ('<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code>'
+                  '<Message>injected</Message><RequestId>fault-proxy</RequestId></Error>')
+S3_CODES = {400: 'ExpiredToken', 403: 'AccessDenied', 404: 'NoSuchKey', 409: 'ConditionalRequestConflict',
+            412: 'PreconditionFailed', 429: 'SlowDown', 500: 'InternalError', 503: 'SlowDown'}
+PIECE = 65536
+NUMBERS = {'nth', 'times', 'every', 'at', 'ms', 'rate', 'range'}
+WORDS = {'verb', 'key', 'fault'}
+FAULTS = {'after500', 'reset', 'reset_after', 'cut', 'stall', 'flip', 'delay', 'drip', 'norange', 'redirect', 'skew',
+          'expired'}
+
+
+class ClientGone(Exception):
+    """The connection to the client is over, by its will or by a fault."""
+
+
+class Rule:
+    def __init__(self, text):
+        self.text, self.seen, self.hits = text, 0, 0
+        self.options = {'chance': None}
+        for part in text.split(','):
+            name, _, value = part.strip().partition('=')
+            if name in NUMBERS:
+                self.options[name] = int(value)
+            elif name == 'chance':
+                self.options[name] = float(value)
+            elif name in WORDS:
+                self.options[name] = value
+            else:
+                raise ValueError(f'unknown option {name!r} in rule {text!r}')
+        fault = self.options.get('fault', '')
+        if fault not in FAULTS and not fault.isdigit():
+            raise ValueError(f'no such fault in rule {text!r}')
+
+    def get(self, name, default=None):
+        return self.options.get(name, default)
+
+    def fits(self, request, dice):
+        if self.get('verb') not in (None, request.verb):
+            return False
+        if self.get('key') is not None and self.get('key') not in request.path:
+            return False
+        if self.get('range') and request.range is None:
+            return False
+        self.seen += 1
+        if self.get('nth') and not self.get('nth') <= self.seen < self.get('nth') + self.get('times', 1):
+            return False
+        if self.get('every') and self.seen % self.get('every'):
+            return False
+        if self.get('chance') is not None and dice.random() >= self.get('chance'):
+            return False
+        self.hits += 1
+        return True
+
+
+class Message:
+    """The head of a request or an answer, and how its body is framed."""
+
+    def __init__(self, head):
+        self.head = head
+        lines = head.decode('latin-1').split('\r\n')
+        self.start = lines[0]
+        self.headers = {}
+        for line in lines[1:]:
+            name, separator, value = line.partition(':')
+            if separator:
+                self.headers[name.strip().lower()] = value.strip()
+        self.chunked = self.headers.get('transfer-encoding', '').lower() == 'chunked'
+        self.length = int(self.headers.get('content-length', 0))
+
+    def without(self, name):
+        lines = self.head.split(b'\r\n')
+        return b'\r\n'.join(line for line in lines if not line.lower().startswith(name + b':'))
+
+
+class Request(Message):
+    def __init__(self, head):
+        super().__init__(head)
+        self.verb, target = self.start.split(' ')[:2]
+        parts = urlsplit(target)
+        self.path, self.query, self.range = parts.path, parts.query, self.headers.get('range')
+
+
+class Proxy:
+    def __init__(self, options):
+        self.options, self.log = options, open(options.log, 'a', buffering=1)
+        self.rules = [Rule(text) for text in options.rule]
+        self.dice = random.Random(options.seed)
+        self.count, self.begin = 0, time.monotonic()
+
+    def write_log(self, number, request, started, entry):
+        now = time.monotonic()
+        line = {'n': number, 't': round(started - self.begin, 6), 'ms': round((now - started) * 1000, 3),
+                'verb': request.verb, 'path': request.path, 'query': request.query, 'range': request.range,
+                'request_bytes': request.length, **entry}
+        self.log.write(json.dumps(line) + '\n')
+
+    async def serve(self, reader, writer):
+        set_nodelay(writer)
+        upstream = None
+        try:
+            while True:
+                try:
+                    request = Request(await reader.readuntil(b'\r\n\r\n'))
+                except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                    break
+                body = await reader.readexactly(request.length)
+                upstream = await self.exchange(request, body, writer, upstream)
+        except (ClientGone, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+            if upstream:
+                upstream[1].close()
+
+    async def exchange(self, request, body, writer, upstream):
+        """One request and its answer. Returns the connection to the server, to be used again, or None."""
+        self.count += 1
+        number, started = self.count, time.monotonic()
+        rule = next((rule for rule in self.rules if rule.fits(request, self.dice)), None)
+        fault = rule.get('fault') if rule else None
+        entry = {'status': 0, 'bytes': 0, 'fault': fault}
+        try:
+            if fault == 'delay':
+                await asyncio.sleep(rule.get('ms', 0) / 1000)
+            if fault == 'reset':
+                reset(writer)
+            if fault == 'stall' and rule.get('at') is None:
+                await until_gone(writer)
+            made_up = made_up_answer(fault)
+            if made_up:
+                entry['status'] = int(made_up.split(b' ')[1])
+                await send(writer, made_up)
+                return upstream
+            return await self.pass_on(request, body, writer, upstream, rule, entry)
+        finally:
+            self.write_log(number, request, started, entry)
+
+    async def pass_on(self, request, body, writer, upstream, rule, entry):
+        fault = rule.get('fault') if rule else None
+        head = request.without(b'range') if fault == 'norange' else request.head
+        upstream, answer = await self.ask(head + body, upstream)
+        pieces = body_pieces(request, answer, upstream[0])
+        if fault in ('after500', 'reset_after'):
+            async for _ in pieces:
+                pass
+            if fault == 'reset_after':
+                reset(writer)
+            entry['status'] = 500
+            await send(writer, error_answer(500, 'InternalError'))
+            return upstream
+        entry['status'] = int(answer.start.split(' ')[1])
+        await send(writer, answer.head)
+        sent = 0
+        async for frame, piece in pieces:
+            piece = await self.damage(rule, fault, piece, sent, writer, entry)
+            sent += len(piece)
+            await send(writer, frame % piece if frame else piece)
+            entry['bytes'] = sent
+            if fault == 'drip':
+                await asyncio.sleep(len(piece) / rule.get('rate', 10))
+        if answer.headers.get('connection', '').lower() == 'close':
+            upstream[1].close()
+            raise ClientGone
+        return upstream
+
+    async def damage(self, rule, fault, piece, sent, writer, entry):
+        at = rule.get('at', 0) if rule else 0
+        inside = sent <= at < sent + len(piece)
+        if fault == 'flip' and inside:
+            damaged = bytearray(piece)
+            damaged[at - sent] ^= 0xff
+            return bytes(damaged)
+        if fault in ('cut', 'stall') and inside:
+            await send(writer, piece[:at - sent])
+            entry['bytes'] = at
+            if fault == 'stall':
+                await until_gone(writer)
+            raise ClientGone
+        return piece
+
+    async def ask(self, data, upstream):
+        """Sends to the server, on a new connection if the kept one turns out closed. Returns it with the answer's head."""
+        if upstream:
+            try:
+                return upstream, await answer_head(data, upstream)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                upstream[1].close()
+        upstream = await asyncio.open_connection('127.0.0.1', self.options.upstream, limit=1 << 20)
+        set_nodelay(upstream[1])
+        try:
+            return upstream, await answer_head(data, upstream)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            upstream[1].close()
+            raise ClientGone from None
+
+    # --- control ---
+
+    async def control(self, reader, writer):
+        try:
+            request = Request(await reader.readuntil(b'\r\n\r\n'))
+            body = (await reader.readexactly(request.length)).decode()
+            try:
+                answer = self.obey(request.verb, request.path, body)
+                status = '200 OK' if answer is not None else '404 Not Found'
+            except ValueError as error:
+                status, answer = '400 Bad Request', str(error)
+            data = json.dumps(answer).encode() + b'\n'
+            writer.write(f'HTTP/1.1 {status}\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n'.encode() + data)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def obey(self, verb, path, body):
+        if path == '/requests' and verb == 'GET':
+            return self.count
+        if path == '/log' and verb == 'DELETE':
+            self.log.truncate(0)
+            self.count = 0
+            return 0
+        if path != '/rules' or verb not in ('GET', 'PUT', 'DELETE'):
+            return None
+        if verb != 'GET':
+            self.rules = [Rule(line) for line in body.splitlines() if line.strip()] if verb == 'PUT' else []
+        return [{'rule': rule.text, 'seen': rule.seen, 'hits': rule.hits} for rule in self.rules]
+
+
+def set_nodelay(writer):
+    writer.get_extra_info('socket').setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def reset(writer):
+    writer.get_extra_info('socket').setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    writer.transport.abort()
+    raise ClientGone
+
+
+async def until_gone(writer):
+    while not writer.transport.is_closing():
+        await asyncio.sleep(0.05)
+    raise ClientGone
+
+
+async def send(writer, data):
+    if writer.transport.is_closing():
+        raise ClientGone
+    writer.write(data)
+    await writer.drain()
+
+
+def error_answer(status, code, headers=''):
+    document = ERROR_DOCUMENT.format(code=code).encode()
+    return (f'HTTP/1.1 {status} Injected\r\nContent-Type: application/xml\r\n{headers}'
+            f'Content-Length: {len(document)}\r\n\r\n').encode() + document
+
+
+def made_up_answer(fault):
+    """The answer to a fault that the server never hears of; nothing for the others."""
+    date = time.strftime('Date: %a, %d %b %Y %H:%M:%S GMT\r\n', time.gmtime())
+    if fault == 'redirect':
+        return error_answer(307, 'TemporaryRedirect', 'Location: http://elsewhere.invalid/\r\n')
+    if fault == 'skew':
+        return error_answer(403, 'RequestTimeTooSkewed', date)
+    if fault == 'expired':
+        return error_answer(400, 'ExpiredToken')
+    if fault and fault.isdigit():
+        return error_answer(int(fault), S3_CODES.get(int(fault), 'Injected'))
+    return None
+
+
+async def answer_head(data, connection):
+    reader, writer = connection
+    writer.write(data)
+    await writer.drain()
+    while True:
+        answer = Message(await reader.readuntil(b'\r\n\r\n'))
+        if answer.start.split(' ')[1] != '100':
+            return answer
+
+
+async def body_pieces(request, answer, reader):
+    """The answer's body, as pairs of a frame to put the piece into (chunked) and the piece."""
+    status = int(answer.start.split(' ')[1])
+    if request.verb == 'HEAD' or status in (204, 304):
+        return
+    if not answer.chunked:
+        left = answer.length
+        while left:
+            piece = await reader.read(min(PIECE, left))
+            if not piece:
+                raise ClientGone
+            left -= len(piece)
+            yield None, piece
+        return
+    while True:
+        size = int((await reader.readuntil(b'\r\n')).split(b';')[0], 16)
+        piece = await reader.readexactly(size)
+        await reader.readexactly(2)
+        yield b'%x\r\n' % size + b'%b\r\n', piece
+        if size == 0:
+            return
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--listen', type=int, default=0)
+    parser.add_argument('--upstream', type=int, required=True)
+    parser.add_argument('--control', type=int, default=0)
+    parser.add_argument('--log', required=True)
+    parser.add_argument('--rule', action='append', default=[])
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--tls-cert')
+    parser.add_argument('--tls-key')
+    options = parser.parse_args()
+    proxy = Proxy(options)
+    tls = None
+    if options.tls_cert:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(options.tls_cert, options.tls_key)
+    listener = await asyncio.start_server(proxy.serve, '127.0.0.1', options.listen, backlog=1024, limit=1 << 20, ssl=tls)
+    control = await asyncio.start_server(proxy.control, '127.0.0.1', options.control)
+    ports = [server.sockets[0].getsockname()[1] for server in (listener, control)]
+    print(json.dumps({'listen': ports[0], 'control': ports[1]}), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == '__main__':
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        sys.exit(0)
