@@ -127,6 +127,9 @@ extern bool catalog_capture_in_place(Oid source);
 /* True when the source has a trigger of our function (of that name, unless NULL) that does not fire always. */
 extern bool catalog_capture_weakened(Oid source, const char *trigger);
 
+/* True while a unique index and NOT NULL make the index's key column a key. (event_support.c) */
+extern bool catalog_key_enforced(const S3vIndex *index);
+
 /*
  * Puts the triggers on the source unless they are in place. Call it for every new index, in the transaction that writes its row
  * in s3v.index and under a lock that keeps writers out, but with the source closed (it says ALTER TABLE): it also tells all

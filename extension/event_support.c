@@ -109,35 +109,41 @@ is_unique_alone(Oid unique_index, AttrNumber column)
 }
 
 static bool
-key_is_enforced(const S3vIndex *index, Relation rel)
+is_key(Relation rel, AttrNumber column)
 {
-	AttrNumber	column = get_attnum(index->source, index->key_column);
-	List	   *unique_indexes = RelationGetIndexList(rel);
+	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *cell;
 	bool		unique = false;
 
-	if (column == InvalidAttrNumber)
-		return false;
-	foreach(cell, unique_indexes)
+	foreach(cell, indexes)
 		unique |= is_unique_alone(lfirst_oid(cell), column);
 	return unique && TupleDescAttr(RelationGetDescr(rel), column - 1)->attnotnull;
+}
+
+bool
+catalog_key_enforced(const S3vIndex *index)
+{
+	AttrNumber	column = get_attnum(index->source, index->key_column);
+	Relation	rel = try_relation_open(index->source, AccessShareLock);
+	bool		enforced;
+
+	if (rel == NULL)
+		return false;
+	enforced = column != InvalidAttrNumber && is_key(rel, column);
+	relation_close(rel, AccessShareLock);
+	return enforced;
 }
 
 void
 check_keys(Oid source)
 {
-	List	   *indexes = catalog_indexes(source, NULL);
-	Relation	rel;
 	ListCell   *cell;
 
-	if (indexes == NIL || (rel = try_relation_open(source, AccessShareLock)) == NULL)
-		return;
-	foreach(cell, indexes)
+	foreach(cell, catalog_indexes(source, NULL))
 	{
 		S3vIndex   *index = lfirst(cell);
 
-		if (!key_is_enforced(index, rel))
+		if (!catalog_key_enforced(index))
 			catalog_mark_stale(index->index_id, "its key column is no longer unique and NOT NULL");
 	}
-	relation_close(rel, AccessShareLock);
 }

@@ -165,6 +165,17 @@ delete_rows(Oid index_id)
 	catalog_execute_latest("DELETE FROM s3v.index WHERE index_id = $1", 1, types, values);
 }
 
+/* The log goes on for the source's other indexes. */
+static void
+delete_log_rows(const S3vIndex *index)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1];
+
+	values[0] = ObjectIdGetDatum(index->index_id);
+	catalog_execute_latest(psprintf("DELETE FROM %s WHERE index_id = $1", quoted_relation(index->log)), 1, types, values);
+}
+
 static void
 leave_for_collection(const S3vIndex *index, const char *server_name)
 {
@@ -193,6 +204,7 @@ catalog_forget(Oid index_id, const char *server_name)
 {
 	S3vIndex   *index;
 	bool		has_source;
+	bool		has_log;
 
 	/* No sync publishes while its index goes, and no two drops each leave capture to the other. */
 	sync_lock(index_id, true);
@@ -205,10 +217,15 @@ catalog_forget(Oid index_id, const char *server_name)
 	if (server_name != NULL)
 		leave_for_collection(index, server_name);
 	catalog_changed(index->source);
+	has_log = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index->log));
 	if (catalog_indexes(index->source, NULL) != NIL)
+	{
+		if (has_log)
+			delete_log_rows(index);
 		return;
+	}
 	if (has_source)
 		remove_capture(index->source);
-	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index->log)))
+	if (has_log)
 		drop_object(RelationRelationId, index->log, DROP_CASCADE);
 }

@@ -1,8 +1,8 @@
 -- What writes to a source leave in its change log, and what they may not write.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS s3v;
 CREATE SCHEMA capture;
 SET search_path = capture, public;
+SELECT coalesce(array_agg(uuid), '{}') AS before FROM s3v.dropped \gset
 
 -- Keys in the log of an index in the order of the changes; (all) is the row that stands for every key. Empties it.
 CREATE FUNCTION take(index_id regclass) RETURNS text LANGUAGE plpgsql AS $$
@@ -224,6 +224,10 @@ RESET ROLE;
 SELECT s3v.pending('docs_s3v');
 SELECT s3v.pending('docs');
 
+-- Nothing stays behind: no trigger, no log, no row.
 DROP SCHEMA capture CASCADE;
 DROP ROLE s3v_capture_user;
-SELECT count(*) AS logs_left FROM pg_class WHERE relnamespace = 's3v'::regnamespace AND relname LIKE 'log\_%' AND relkind = 'r';
+SELECT count(*) AS logs FROM pg_class WHERE relnamespace = 's3v'::regnamespace AND relname LIKE 'log\_%' AND relkind = 'r'
+    AND oid NOT IN (SELECT log FROM s3v.index);
+SELECT count(*) AS collectable FROM s3v.dropped WHERE uuid <> ALL (:'before'::uuid[]);
+DELETE FROM s3v.dropped WHERE uuid <> ALL (:'before'::uuid[]);

@@ -1,6 +1,5 @@
 -- What DDL does to an index: what is followed, what makes it stale, what takes it along. All of it is rows, so it rolls back.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS s3v;
 CREATE SCHEMA ddl;
 SET search_path = ddl, public;
 
@@ -12,7 +11,10 @@ $$;
 CREATE FUNCTION new_index(index_name text, source regclass, metadata name[] DEFAULT '{}') RETURNS regclass LANGUAGE sql AS $$
     SELECT s3v_create_index(index_name, source, 'v', metadata => metadata, options => '{"build": false, "dimensions": 2}')
 $$;
-CREATE VIEW columns AS SELECT index_id, source, key_column, vector_column, metadata FROM s3v.index;
+CREATE TABLE before AS SELECT index_id, uuid FROM s3v.index UNION SELECT NULL, uuid FROM s3v.dropped;
+CREATE VIEW own_index AS SELECT * FROM s3v.index WHERE uuid NOT IN (SELECT uuid FROM before);
+CREATE VIEW own_dropped AS SELECT * FROM s3v.dropped WHERE uuid NOT IN (SELECT uuid FROM before);
+CREATE VIEW columns AS SELECT index_id, source, key_column, vector_column, metadata FROM own_index;
 
 CREATE TYPE mood AS ENUM ('sad', 'happy');
 CREATE TABLE docs (id int PRIMARY KEY, v real[], price int, title varchar(10), mood mood, other int);
@@ -199,13 +201,16 @@ SELECT stale('owned_s3v');
 -- ---- drops --------------------------------------------------------------------------------------------------------------
 
 CREATE VIEW left_over AS
-    SELECT (SELECT count(*) FROM s3v.index) AS indexes, (SELECT count(*) FROM s3v.version) AS versions,
-           (SELECT count(*) FROM s3v.stale) AS marks, (SELECT count(*) FROM s3v.dropped) AS dropped,
-           (SELECT count(*) FROM pg_class WHERE relnamespace = 's3v'::regnamespace AND relname LIKE 'log\_%' AND relkind = 'r') AS logs,
-           (SELECT count(*) FROM pg_trigger WHERE tgfoid = 's3v_capture'::regproc) AS triggers;
+    SELECT (SELECT count(*) FROM own_index) AS indexes,
+           (SELECT count(*) FROM s3v.version WHERE index_id NOT IN (SELECT index_id FROM before WHERE index_id IS NOT NULL)) AS versions,
+           (SELECT count(*) FROM s3v.stale) AS marks, (SELECT count(*) FROM own_dropped) AS dropped,
+           (SELECT count(*) FROM pg_class WHERE relnamespace = 's3v'::regnamespace AND relname LIKE 'log\_%' AND relkind = 'r') -
+           (SELECT count(DISTINCT log) FROM s3v.index WHERE uuid IN (SELECT uuid FROM before)) AS logs,
+           (SELECT count(*) FROM pg_trigger WHERE tgfoid = 's3v_capture'::regproc) -
+           (SELECT 2 * count(DISTINCT source) FROM s3v.index WHERE uuid IN (SELECT uuid FROM before)) AS triggers;
 DROP OWNED BY s3v_ddl_one;
 DROP TABLE docs, typed;
-DELETE FROM s3v.dropped;
+DELETE FROM s3v.dropped WHERE uuid IN (SELECT uuid FROM own_dropped);
 TABLE left_over;
 
 CREATE TABLE a (id int PRIMARY KEY, v real[]);
@@ -232,7 +237,7 @@ SELECT to_regclass('b') AS table, to_regclass('b1') AS index;
 DROP TABLE b CASCADE;
 SELECT to_regclass('b1') AS index, to_regclass('uses') AS view;
 TABLE left_over;
-DELETE FROM s3v.dropped;
+DELETE FROM s3v.dropped WHERE uuid IN (SELECT uuid FROM own_dropped);
 
 CREATE SCHEMA ddl_all;
 CREATE TABLE ddl_all.c (id int PRIMARY KEY, v real[]);
@@ -241,7 +246,7 @@ SELECT new_index('ddl.c2', 'ddl_all.c');
 DROP SCHEMA ddl_all CASCADE;
 SELECT to_regclass('ddl.c2') AS index;
 TABLE left_over;
-DELETE FROM s3v.dropped;
+DELETE FROM s3v.dropped WHERE uuid IN (SELECT uuid FROM own_dropped);
 
 -- The url of a server goes with it: the notice is the last that is heard of the objects.
 CREATE SERVER ddl_server FOREIGN DATA WRAPPER s3v OPTIONS (url 'file://./s3v/ddl');
@@ -249,11 +254,11 @@ CREATE TABLE d (id int PRIMARY KEY, v real[]);
 SELECT s3v_create_index('d1', 'd', 'v', server => 'ddl_server', options => '{"build": false, "dimensions": 2}');
 SELECT s3v_create_index('d2', 'd', 'v', server => 'ddl_server', options => '{"build": false, "dimensions": 2}');
 DROP FOREIGN TABLE d1;
-SELECT server FROM s3v.dropped;
+SELECT server FROM own_dropped;
 ALTER SERVER ddl_server RENAME TO ddl_renamed;
-SELECT server FROM s3v.dropped;
-UPDATE s3v.dropped SET uuid = '00000000-0000-0000-0000-000000000001';
-UPDATE s3v.index SET uuid = '00000000-0000-0000-0000-000000000002';
+SELECT server FROM own_dropped;
+UPDATE s3v.dropped SET uuid = '00000000-0000-0000-0000-000000000001' WHERE server = 'ddl_renamed';
+UPDATE s3v.index SET uuid = '00000000-0000-0000-0000-000000000002' WHERE index_id = 'd2'::regclass;
 SET client_min_messages = notice;
 DROP SERVER ddl_renamed CASCADE;
 SET client_min_messages = warning;
@@ -265,11 +270,12 @@ DO $$ BEGIN EXECUTE format('DROP TABLE %s', (SELECT log FROM s3v.index WHERE ind
 SELECT stale('d3');
 INSERT INTO d VALUES (1, '{1,1}');
 SELECT stale('d3');
-SELECT s3v.pending('d3'), pending FROM s3v_indexes;
+SELECT s3v.pending('d3'), pending FROM s3v_indexes WHERE index = 'd3'::regclass;
 SELECT new_index('d4', 'd');
 INSERT INTO d VALUES (2, '{1,1}');
 SELECT s3v.pending('d3'), s3v.pending('d4'), stale('d3');
 
+DROP TABLE d;
+DELETE FROM s3v.dropped WHERE uuid IN (SELECT uuid FROM own_dropped);
 DROP SCHEMA ddl CASCADE;
 DROP ROLE s3v_ddl_one, s3v_ddl_two;
-DELETE FROM s3v.dropped;

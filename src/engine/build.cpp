@@ -63,7 +63,7 @@ std::vector<uint64_t> SampleNumbers(uint64_t total, uint64_t count, Random& rand
   return numbers;
 }
 
-void CheckOptions(const BuildOptions& options) {
+const BuildOptions& Checked(const BuildOptions& options) {
   const auto refuse = [](const std::string& message) { throw Error(Code::kInvalidArgument, message); };
   if (options.dimensions < 1 || options.dimensions > kMaxDimensions) {
     refuse("an index needs 1 to " + std::to_string(kMaxDimensions) + " dimensions, not " +
@@ -75,6 +75,7 @@ void CheckOptions(const BuildOptions& options) {
   if (!(options.recall >= 0.5 && options.recall <= 0.999)) {
     refuse("recall must be between 0.5 and 0.999, not " + std::to_string(options.recall));
   }
+  return options;
 }
 
 }  // namespace
@@ -82,7 +83,7 @@ void CheckOptions(const BuildOptions& options) {
 class IndexBuild::Impl {
  public:
   Impl(const BuildOptions& options, ObjectStore& store, SpillFactory& spill, BuildProgress progress)
-      : options_(options),
+      : options_(Checked(options)),
         memory_(std::max<size_t>(options.memory_bytes, 1u << 20)),
         store_(store),
         spill_(spill),
@@ -91,7 +92,6 @@ class IndexBuild::Impl {
         random_(options.seed),
         space_{.metric = options.metric, .dimensions = options.dimensions},
         block_rows_(std::clamp<size_t>(memory_ / 16 / (space_.width() * sizeof(float)), 64, 8192)) {
-    CheckOptions(options);
     rows_ = std::make_unique<RowSpill>(spill, options.dimensions, memory_ / 8);
   }
 

@@ -18,8 +18,8 @@ namespace {
 
 constexpr int64_t kSliceMs = 50;
 
-// libcurl starts threads for name look-ups; they inherit this mask, so that the server's signal handlers run on its main
-// thread only. A SIGPIPE that TLS raised meanwhile is taken away again.
+// libcurl starts threads for name look-ups; they inherit this mask, so that the server's signal handlers run on its
+// main thread only. A SIGPIPE that TLS raised meanwhile is taken away again.
 class BlockSignals {
  public:
   BlockSignals() {

@@ -19,10 +19,10 @@
 namespace s3v {
 
 struct HttpOptions {
-  std::string ca_file;                 // empty: the system's
-  bool allow_plain = false;            // http:// urls, too
-  bool only_loopback = false;          // refuse to connect elsewhere
-  bool refuse_special = false;         // refuse to connect to what IsSpecialAddress names
+  std::string ca_file;          // empty: the system's
+  bool allow_plain = false;     // http:// urls, too
+  bool only_loopback = false;   // refuse to connect elsewhere
+  bool refuse_special = false;  // refuse to connect to what IsSpecialAddress names
   int max_parallel = 64;
   uint64_t max_bytes_in_flight = 32 * 1024 * 1024;  // sum of expected_bytes; one request may exceed it alone
   int64_t connect_timeout_ms = 5000;
@@ -36,7 +36,7 @@ struct HttpRequest {
   std::string method;  // GET, PUT, POST
   std::string url;     // encoded
   Headers headers = {};
-  ByteView body = {};                // must outlive the exchange
+  ByteView body = {};     // must outlive the exchange
   uint64_t max_body = 0;  // of a 2xx answer without sink; error documents are cut at 64 KiB
   // Takes the body of a 2xx answer piece by piece; false ends the transfer. What it throws reaches Perform's caller.
   std::function<bool(const HttpResponse& head, ByteView piece)> sink = {};
@@ -49,7 +49,7 @@ struct HttpResponse {
   Headers headers;  // names in lower case
   Bytes body;
   uint64_t payload_bytes = 0;  // of a 2xx answer, given to the sink or not
-  int times_sent = 0;  // libcurl repeats a request by itself when a kept connection turns out dead
+  int times_sent = 0;          // libcurl repeats a request by itself when a kept connection turns out dead
 
   // The first header of that name (lower case); nullptr if there is none.
   const std::string* Header(std::string_view name) const;

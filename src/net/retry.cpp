@@ -30,8 +30,8 @@ Decision ClassifyTransport(Transport transport) {
 
 // An answer that a later try may not repeat. 5xx of a write leaves open whether it was done.
 bool IsPassing(const Answer& answer) {
-  const bool by_status = answer.status == 408 || answer.status == 429 || answer.status == 500 ||
-                         answer.status == 502 || answer.status == 503 || answer.status == 504;
+  const bool by_status = answer.status == 408 || answer.status == 429 || answer.status == 500 || answer.status == 502 ||
+                         answer.status == 503 || answer.status == 504;
   return by_status || IsOneOf(answer.s3_code, {"InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout",
                                                "Throttling", "ThrottlingException", "TooManyRequests"});
 }

@@ -41,7 +41,7 @@ enum class Action {
 
 struct Decision {
   Action action;
-  Code code = Code::kOk;          // of the error once tries are used up, or at once with kFail
+  Code code = Code::kOk;        // of the error once tries are used up, or at once with kFail
   bool may_have_acted = false;  // a write may have taken effect although the answer says or shows nothing
 };
 

@@ -241,10 +241,9 @@ Signature SignHeaders(const SigningRequest& request, const Credentials& credenti
   Compute(request, Canonicalize(result.headers), credentials.secret_access_key, options, timestamp, &result);
 
   result.headers.insert(result.headers.end(), unsigned_headers.begin(), unsigned_headers.end());
-  result.headers.emplace_back("authorization", "AWS4-HMAC-SHA256 Credential=" + credentials.access_key_id + "/" +
-                                                   ScopeOf(timestamp, options) +
-                                                   ", SignedHeaders=" + result.signed_headers +
-                                                   ", Signature=" + result.signature);
+  result.headers.emplace_back(
+      "authorization", "AWS4-HMAC-SHA256 Credential=" + credentials.access_key_id + "/" + ScopeOf(timestamp, options) +
+                           ", SignedHeaders=" + result.signed_headers + ", Signature=" + result.signature);
   return result;
 }
 

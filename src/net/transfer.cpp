@@ -63,7 +63,7 @@ void Transfer::Set(CURLoption option, Value value) {
   if (result == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
   // An option that does not take must not be passed over: most of them are there for safety.
   if (result != CURLE_OK) {
-    throw Error(Code::kInternal, "libcurl refused option " + std::to_string(static_cast<int>(option)), 
+    throw Error(Code::kInternal, "libcurl refused option " + std::to_string(static_cast<int>(option)),
                 curl_easy_strerror(result));
   }
 }
@@ -176,7 +176,8 @@ Transport Transfer::Judge(CURLcode result) const {
 // libcurl is content with headers that break off, and with a body that nothing but the closed connection ends.
 bool Transfer::IsWhole() const {
   const std::string* encoding = response_.Header("transfer-encoding");
-  const bool has_length = response_.ContentLength() || (encoding != nullptr && strcasecmp(encoding->c_str(), "chunked") == 0);
+  const bool has_length =
+      response_.ContentLength() || (encoding != nullptr && strcasecmp(encoding->c_str(), "chunked") == 0);
   return headers_ended_ && (has_length || response_.status == 204 || response_.status == 304);
 }
 

@@ -203,7 +203,8 @@ class FileStore final : public ObjectStore {
     return true;
   }
 
-  // Everything below `directory` whose key begins with `prefix`. Other kinds of files than regular ones are not objects.
+  // Everything below `directory` whose key begins with `prefix`. Other kinds of files than regular ones are not
+  // objects.
   void ListDirectory(const std::string& directory, const std::string& prefix, Stop& stop,
                      std::vector<ObjectInfo>* found) const {
     std::optional<Fd> opened = tree_.OpenDirectory(directory);

@@ -36,7 +36,8 @@ struct FilePlace {
   const Fd& directory() const { return directories.back(); }
 };
 
-// Throws Error for the number in errno: kPermissionDenied, kDiskFull, kIoError. `what` begins the message: "could not ...".
+// Throws Error for the number in errno: kPermissionDenied, kDiskFull, kIoError. `what` begins the message: "could not
+// ...".
 [[noreturn]] void ThrowFileError(const std::string& what, int error_number);
 
 class FileTree {

@@ -4,8 +4,8 @@
 #include <map>
 #include <mutex>
 
-#include "store/coalesce.h"
 #include "store/answers.h"
+#include "store/coalesce.h"
 
 namespace s3v {
 namespace {

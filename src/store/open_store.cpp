@@ -30,14 +30,13 @@ void CheckPrintable(const char* option, const std::string& value) {
 }
 
 void RefuseS3Options(const StoreConfig& config) {
-  const std::pair<const char*, bool> given[] = {{"endpoint", !config.endpoint.empty()},
-                                                {"path_style", config.path_style},
-                                                {"sse", !config.sse.empty()},
-                                                {"kms_key_id", !config.kms_key_id.empty()},
-                                                {"ca_file", !config.ca_file.empty()},
-                                                {"allow_http", config.allow_http}};
+  const std::pair<const char*, bool> given[] = {
+      {"endpoint", !config.endpoint.empty()}, {"path_style", config.path_style},
+      {"sse", !config.sse.empty()},           {"kms_key_id", !config.kms_key_id.empty()},
+      {"ca_file", !config.ca_file.empty()},   {"allow_http", config.allow_http}};
   for (const auto& [option, is_given] : given) {
-    if (is_given) Refuse(std::string("option ") + option + " is for s3:// servers only", "Drop the option or change url.");
+    if (is_given)
+      Refuse(std::string("option ") + option + " is for s3:// servers only", "Drop the option or change url.");
   }
 }
 

@@ -19,8 +19,8 @@ class RangeReader {
   void Reset();
   // False: nothing more is needed, or nothing good will come.
   bool Take(const HttpResponse& head, ByteView piece);
-  // After the answer ended: why it is of no use; nothing if bytes() holds the range or is_too_short() says that the object
-  // ends before it does.
+  // After the answer ended: why it is of no use; nothing if bytes() holds the range or is_too_short() says that the
+  // object ends before it does.
   std::optional<std::string> Problem(const HttpResponse& head);
 
   bool is_too_short() const { return is_too_short_; }

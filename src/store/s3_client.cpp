@@ -13,8 +13,8 @@ namespace {
 
 bool UsesPathStyle(const StoreConfig& config, const Endpoint& endpoint) {
   // No name can be put in front of an address, and "localhost" is one in all but spelling.
-  const bool is_address = endpoint.host.front() == '[' ||
-                          endpoint.host.find_first_not_of("0123456789.") == std::string::npos;
+  const bool is_address =
+      endpoint.host.front() == '[' || endpoint.host.find_first_not_of("0123456789.") == std::string::npos;
   return config.path_style || is_address || endpoint.host == "localhost";
 }
 
@@ -163,8 +163,8 @@ class S3Client::Exchange final : public HttpExchange {
     last_cause_ = cause;
     const std::string* retry_after = response.Header("retry-after");
     const auto wanted = retry_after ? ParseRetryAfter(*retry_after, client_.clock_.WallSeconds()) : std::nullopt;
-    const std::optional<int64_t> delay = NextDelay(client_.retry_, tries_, wanted, client_.clock_.SteadyMillis(),
-                                                   deadline_ms_, &client_.random_);
+    const std::optional<int64_t> delay =
+        NextDelay(client_.retry_, tries_, wanted, client_.clock_.SteadyMillis(), deadline_ms_, &client_.random_);
     if (!delay) client_.Throw(call_, response, code, cause, tries_);
     return Resend{.delay_ms = *delay, .on_new_connection = on_new_connection};
   }
@@ -258,17 +258,20 @@ std::string S3Client::HintFor(const S3Call& call, const HttpResponse& response) 
                            response.status == 308 || code == "AuthorizationHeaderMalformed";
   if (is_redirect) {
     const std::string region = RegionOf(response, document);
-    if (region.empty()) return "Redirects are not followed. Check the server's options region, endpoint and path_style.";
+    if (region.empty())
+      return "Redirects are not followed. Check the server's options region, endpoint and path_style.";
     return "Set the server's option region to \"" + region + "\".";
   }
   if (response.transport == Transport::kAddressRefused) {
     return "Only a superuser can allow this endpoint, in s3v.allowed_endpoints.";
   }
-  if (response.transport == Transport::kUntrusted) return "Set the server's option ca_file if its certificate is private.";
+  if (response.transport == Transport::kUntrusted)
+    return "Set the server's option ca_file if its certificate is private.";
   if (code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired") {
     return "Put new credentials into the user mapping.";
   }
-  if (code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch") return "Check the credentials in the user mapping.";
+  if (code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch")
+    return "Check the credentials in the user mapping.";
   if (code == "RequestTimeTooSkewed") return "Check the clocks of this machine and of the store.";
   if (response.status == 403 && call.verb == Verb::kRead) {
     return "S3 also answers so for a missing object if the credentials may not list the bucket.";

@@ -23,7 +23,7 @@ namespace s3v {
 struct S3Call {
   Verb verb = Verb::kRead;
   std::string method = "GET";
-  ObjectKey key;         // below the prefix; empty: the bucket itself
+  ObjectKey key;  // below the prefix; empty: the bucket itself
   QueryParameters query;
   Headers headers;
   ByteView body;
@@ -48,8 +48,8 @@ class S3Client {
   S3Client(const StoreConfig& config, const StoreUrl& url, const RetryPolicy& retry, const Clock& clock,
            StoreCounters* counters);
 
-  // Sends all calls at once. Returns when each was accepted or, for creates, met an object of its name; throws the first
-  // error otherwise. The request timeout holds for the whole batch.
+  // Sends all calls at once. Returns when each was accepted or, for creates, met an object of its name; throws the
+  // first error otherwise. The request timeout holds for the whole batch.
   void Run(std::span<S3Call> calls, Stop& stop);
   void Run(S3Call& call, Stop& stop) { Run({&call, 1}, stop); }
 

@@ -129,8 +129,8 @@ class S3Store final : public ObjectStore {
     auto reader = std::make_shared<RangeReader>(request.offset, request.length);
     S3Call call = NewCall(Verb::kRead, "GET", request.key);
     call.expected_bytes = request.length;
-    call.headers.emplace_back("range", "bytes=" + std::to_string(request.offset) + "-" +
-                                           std::to_string(request.offset + request.length - 1));
+    call.headers.emplace_back(
+        "range", "bytes=" + std::to_string(request.offset) + "-" + std::to_string(request.offset + request.length - 1));
     call.reset = [reader] { reader->Reset(); };
     call.sink = [reader](const HttpResponse& head, ByteView piece) { return reader->Take(head, piece); };
     call.accept = [reader, &request, ranges, &sink](HttpResponse& response) -> std::optional<std::string> {
@@ -203,12 +203,14 @@ class S3Store final : public ObjectStore {
   }
 
   // Keys that failed for a passing reason: the whole batch again, which harms nothing.
-  std::optional<std::string> JudgeDelete(const HttpResponse& response, const std::vector<std::string>& full_keys) const {
+  std::optional<std::string> JudgeDelete(const HttpResponse& response,
+                                         const std::vector<std::string>& full_keys) const {
     const std::optional<std::vector<S3DeleteFailure>> failures = ParseS3DeleteResult(response.body);
     if (!failures) return "the answer is not the result of a delete";
     std::optional<std::string> passing;
     for (const S3DeleteFailure& failure : *failures) {
-      const Decision decision = Classify(Verb::kDelete, {.transport = Transport::kComplete, .status = 200,
+      const Decision decision = Classify(Verb::kDelete, {.transport = Transport::kComplete,
+                                                         .status = 200,
                                                          .s3_code = failure.code.empty() ? "unknown" : failure.code});
       if (decision.action == Action::kAccept) continue;
       if (decision.action == Action::kRetry) {

@@ -48,13 +48,15 @@ StoreUrl ParseFile(std::string rest) {
 
 void CheckBucket(const std::string& bucket) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   };
   const auto alphanumeric = [&](char c) { return allowed(c) && c != '.' && c != '_' && c != '-'; };
   const bool valid = bucket.size() >= 3 && bucket.size() <= 63 && std::all_of(bucket.begin(), bucket.end(), allowed) &&
                      alphanumeric(bucket.front()) && alphanumeric(bucket.back()) &&
                      bucket.find("..") == std::string::npos;
-  if (!valid) Refuse("invalid bucket name in the url", "Bucket names have 3 to 63 characters of a-z, 0-9, dot and hyphen.");
+  if (!valid)
+    Refuse("invalid bucket name in the url", "Bucket names have 3 to 63 characters of a-z, 0-9, dot and hyphen.");
 }
 
 StoreUrl ParseS3(std::string rest) {

@@ -8,11 +8,11 @@ namespace s3v {
 struct StoreUrl {
   enum class Kind { kFile, kS3, kMemory };
   Kind kind = Kind::kFile;
-  std::string directory;      // file: absolute, or below the data directory
-  bool is_relative = false;   // file://./
-  std::string bucket;         // s3
-  std::string prefix;         // s3: without slashes at its ends; may be empty
-  std::string name;           // memory
+  std::string directory;     // file: absolute, or below the data directory
+  bool is_relative = false;  // file://./
+  std::string bucket;        // s3
+  std::string prefix;        // s3: without slashes at its ends; may be empty
+  std::string name;          // memory
 };
 
 // file:///absolute/dir, file://./below-the-data-directory, s3://bucket[/prefix], memory://name. A slash at the end is

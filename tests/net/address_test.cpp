@@ -40,11 +40,28 @@ TEST(Endpoint, Parses) {
 }
 
 TEST(Endpoint, RefusesEverythingElse) {
-  for (const char* bad :
-       {"", "127.0.0.1:7070", "ftp://host", "http://", "http://user@host", "http://user:pw@host", "http://host/path",
-        "http://host?x=1", "http://host#x", "http://host:", "http://host:0", "http://host:65536", "http://host:80:80",
-        "http://ho st", "http://host\r\nX: y", "http://[::1", "http://[zz]", "http://h%6fst", "http://.host",
-        "http://-host", "http://host\\evil", "http://ex\xc3\xa4mple"}) {
+  for (const char* bad : {"",
+                          "127.0.0.1:7070",
+                          "ftp://host",
+                          "http://",
+                          "http://user@host",
+                          "http://user:pw@host",
+                          "http://host/path",
+                          "http://host?x=1",
+                          "http://host#x",
+                          "http://host:",
+                          "http://host:0",
+                          "http://host:65536",
+                          "http://host:80:80",
+                          "http://ho st",
+                          "http://host\r\nX: y",
+                          "http://[::1",
+                          "http://[zz]",
+                          "http://h%6fst",
+                          "http://.host",
+                          "http://-host",
+                          "http://host\\evil",
+                          "http://ex\xc3\xa4mple"}) {
     EXPECT_THROW(ParseEndpoint(bad), Error) << bad;
   }
 }
@@ -72,17 +89,38 @@ TEST(Endpoint, MatchesPatterns) {
 }
 
 TEST(Address, SpecialOnes) {
-  for (const char* ip :
-       {"127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "169.254.170.2", "224.0.0.1",
-        "239.1.1.1", "255.255.255.255", "240.0.0.1", "100.100.100.200", "192.0.0.192", "168.63.129.16", "::", "::1",
-        "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "fe80::1",
-        "febf::1", "fec0::1", "ff02::1", "fd00:ec2::254", "fd20:ce::254"}) {
+  for (const char* ip : {"127.0.0.1",
+                         "127.255.255.254",
+                         "0.0.0.0",
+                         "0.1.2.3",
+                         "169.254.169.254",
+                         "169.254.170.2",
+                         "224.0.0.1",
+                         "239.1.1.1",
+                         "255.255.255.255",
+                         "240.0.0.1",
+                         "100.100.100.200",
+                         "192.0.0.192",
+                         "168.63.129.16",
+                         "::",
+                         "::1",
+                         "::ffff:127.0.0.1",
+                         "::ffff:169.254.169.254",
+                         "::127.0.0.1",
+                         "64:ff9b::7f00:1",
+                         "2002:7f00:1::",
+                         "fe80::1",
+                         "febf::1",
+                         "fec0::1",
+                         "ff02::1",
+                         "fd00:ec2::254",
+                         "fd20:ce::254"}) {
     const sockaddr_storage address = AddressOf(ip);
     EXPECT_TRUE(IsSpecialAddress(Generic(address))) << ip;
   }
-  for (const char* ip : {"8.8.8.8", "10.0.0.1", "172.16.0.1", "192.168.1.1", "52.216.0.1", "126.255.255.255", "128.0.0.1",
-                         "169.253.0.1", "223.255.255.255", "2600:1f18::1", "fd12:3456::1", "::ffff:8.8.8.8",
-                         "64:ff9b::808:808"}) {
+  for (const char* ip :
+       {"8.8.8.8", "10.0.0.1", "172.16.0.1", "192.168.1.1", "52.216.0.1", "126.255.255.255", "128.0.0.1", "169.253.0.1",
+        "223.255.255.255", "2600:1f18::1", "fd12:3456::1", "::ffff:8.8.8.8", "64:ff9b::808:808"}) {
     const sockaddr_storage address = AddressOf(ip);
     EXPECT_FALSE(IsSpecialAddress(Generic(address))) << ip;
   }

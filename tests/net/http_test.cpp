@@ -38,8 +38,8 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
 namespace s3v {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::Answer;
+using ::testing::HasSubstr;
 using testing::HttpServer;
 using testing::ServedAnswer;
 using testing::ServedRequest;
@@ -48,7 +48,8 @@ using Then = ServedAnswer::Then;
 // Sends one request, again as often as told, and keeps the answers.
 class OneRequest final : public HttpExchange {
  public:
-  explicit OneRequest(HttpRequest request, int more_tries = 0) : request_(std::move(request)), more_tries_(more_tries) {}
+  explicit OneRequest(HttpRequest request, int more_tries = 0)
+      : request_(std::move(request)), more_tries_(more_tries) {}
   uint64_t expected_bytes() const override { return expected; }
   HttpRequest Prepare() override { return request_; }
   void OnSent() noexcept override { ++sent; }
@@ -203,10 +204,11 @@ TEST(Http, ACutBodyIsBrokenAndItsConnectionIsNotUsedAgain) {
 }
 
 TEST(Http, AnAnswerThatOnlyTheClosedConnectionEndsIsBroken) {
-  for (const char* bytes : {"HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
-                            "HTTP/1.1 200 OK\r\n\r\nbody of unknown length", "HTTP/1.1 200 OK\r\n\r\n",
-                            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf",
-                            "HTT", "nonsense\r\n\r\n"}) {
+  for (const char* bytes :
+       {"HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+        "HTTP/1.1 200 OK\r\n\r\nbody of unknown length", "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf", "HTT", "nonsense\r\n\r\n"}) {
     HttpServer server([&](const ServedRequest&, int) { return ServedAnswer{.bytes = bytes, .then = Then::kClose}; });
     HttpClient client(Plain(), SystemClock());
     OneRequest exchange(Get(server.url()));
@@ -218,7 +220,8 @@ TEST(Http, AnAnswerThatOnlyTheClosedConnectionEndsIsBroken) {
 
 TEST(Http, AnInterimAnswerIsNotTheAnswer) {
   HttpServer server([&](const ServedRequest&, int) {
-    return ServedAnswer{.bytes = "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"};
+    return ServedAnswer{
+        .bytes = "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"};
   });
   HttpClient client(Plain(), SystemClock());
   OneRequest exchange(Get(server.url()));
@@ -440,11 +443,32 @@ TEST(Http, AddressesAreCheckedWhenConnecting) {
   HttpOptions careful = Plain();
   careful.refuse_special = true;
   HttpClient client(careful, SystemClock());
-  for (const std::string host : {"127.0.0.1", "localhost", "LOCALHOST.", "a.localhost", "0.0.0.0", "[::1]", "[::]",
-                                 "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
-                                 "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "017700000001", "0",
-                                 "127.0.0.1.", "user@127.0.0.1", "user:pw@127.0.0.1", "169.254.169.254",
-                                 "[fd00:ec2::254]", "[fe80::1]", "224.0.0.1", "255.255.255.255"}) {
+  for (const std::string host : {"127.0.0.1",
+                                 "localhost",
+                                 "LOCALHOST.",
+                                 "a.localhost",
+                                 "0.0.0.0",
+                                 "[::1]",
+                                 "[::]",
+                                 "[::ffff:127.0.0.1]",
+                                 "[::ffff:7f00:1]",
+                                 "[::127.0.0.1]",
+                                 "[64:ff9b::7f00:1]",
+                                 "2130706433",
+                                 "0x7f000001",
+                                 "0177.0.0.1",
+                                 "127.1",
+                                 "0x7f.1",
+                                 "017700000001",
+                                 "0",
+                                 "127.0.0.1.",
+                                 "user@127.0.0.1",
+                                 "user:pw@127.0.0.1",
+                                 "169.254.169.254",
+                                 "[fd00:ec2::254]",
+                                 "[fe80::1]",
+                                 "224.0.0.1",
+                                 "255.255.255.255"}) {
     OneRequest exchange(Get("http://" + host + port));
     Perform(client, {&exchange});
     EXPECT_NE(exchange.last().transport, Transport::kComplete) << host;

@@ -10,13 +10,12 @@ constexpr Verb kAllVerbs[] = {Verb::kRead, Verb::kOverwrite, Verb::kCreate, Verb
 Decision Of(Verb verb, int status, const std::string& s3_code = {}) {
   return Classify(verb, {.transport = Transport::kComplete, .status = status, .s3_code = s3_code});
 }
-Decision Of(Verb verb, Transport transport) {
-  return Classify(verb, {.transport = transport, .status = 0});
-}
+Decision Of(Verb verb, Transport transport) { return Classify(verb, {.transport = transport, .status = 0}); }
 
 TEST(Classify, PassingFaultsAreRetriedWhateverTheVerb) {
   for (const Verb verb : kAllVerbs) {
-    for (const int status : {408, 429, 500, 502, 503, 504}) EXPECT_EQ(Of(verb, status).action, Action::kRetry) << status;
+    for (const int status : {408, 429, 500, 502, 503, 504})
+      EXPECT_EQ(Of(verb, status).action, Action::kRetry) << status;
     EXPECT_EQ(Of(verb, 400, "RequestTimeout").action, Action::kRetry);
     EXPECT_EQ(Of(verb, 503, "SlowDown").action, Action::kRetry);
     EXPECT_EQ(Of(verb, Transport::kNotConnected).action, Action::kRetry);

@@ -64,7 +64,8 @@ TEST(Coalesce, EveryRangeIsInExactlyOneRequestThatCoversIt) {
     std::vector<RangeRequest> ranges;
     const size_t count = random.Below(30);
     for (size_t i = 0; i < count; ++i) {
-      ranges.push_back({std::string(1, static_cast<char>('a' + random.Below(3))), random.Below(1000), random.Below(50)});
+      ranges.push_back(
+          {std::string(1, static_cast<char>('a' + random.Below(3))), random.Below(1000), random.Below(50)});
     }
     const uint64_t gap = random.Below(100);
     std::vector<int> seen(count, 0);

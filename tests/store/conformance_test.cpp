@@ -361,11 +361,44 @@ TEST_P(StoreConformance, AnObjectOfSixtyFourMebibytes) {
 }
 
 TEST_P(StoreConformance, AwkwardKeys) {
-  const std::vector<ObjectKey> keys = {"with blank", " leading", "trailing ", "a+b", "100%", "%20", "%2e%2e/x", "a&b",
-                                       "<tag>&amp;", "\"quoted\"", "it's", "q?x=1", "h#x", "semi;colon", "a=b", "a:b",
-                                       "a@b", "a,b", "$x", "!x", "(x)", "[x]", "{x}", "x|y", "x^y", "x`y", "back\\slash",
-                                       "*", "~tilde", "-", "_", "...", ".hidden", "dir/ /x", "\xc3\xa9t\xc3\xa9",
-                                       "\xe1\x88\xb4", "\xf0\x9f\x90\x98/elephant", std::string(200, 'k')};
+  const std::vector<ObjectKey> keys = {"with blank",
+                                       " leading",
+                                       "trailing ",
+                                       "a+b",
+                                       "100%",
+                                       "%20",
+                                       "%2e%2e/x",
+                                       "a&b",
+                                       "<tag>&amp;",
+                                       "\"quoted\"",
+                                       "it's",
+                                       "q?x=1",
+                                       "h#x",
+                                       "semi;colon",
+                                       "a=b",
+                                       "a:b",
+                                       "a@b",
+                                       "a,b",
+                                       "$x",
+                                       "!x",
+                                       "(x)",
+                                       "[x]",
+                                       "{x}",
+                                       "x|y",
+                                       "x^y",
+                                       "x`y",
+                                       "back\\slash",
+                                       "*",
+                                       "~tilde",
+                                       "-",
+                                       "_",
+                                       "...",
+                                       ".hidden",
+                                       "dir/ /x",
+                                       "\xc3\xa9t\xc3\xa9",
+                                       "\xe1\x88\xb4",
+                                       "\xf0\x9f\x90\x98/elephant",
+                                       std::string(200, 'k')};
   for (const ObjectKey& key : keys) {
     ASSERT_EQ(Put(key, AsBytes(key), PutMode::kCreateOnly), PutOutcome::kStored) << key;
   }
@@ -416,7 +449,8 @@ TEST_P(StoreConformance, CountersCountRequests) {
 TEST_P(StoreConformance, WhatASinkThrowsReachesTheCaller) {
   Put("x", RandomBytes(1000, 8));
   struct Mine {};
-  EXPECT_THROW(store_->GetRanges(std::vector<RangeRequest>{{"x", 0, 10}}, [](size_t, ByteView) { throw Mine(); }, never_),
+  EXPECT_THROW(store_->GetRanges(
+                   std::vector<RangeRequest>{{"x", 0, 10}}, [](size_t, ByteView) { throw Mine(); }, never_),
                Mine);
   EXPECT_EQ(GetRanges({{"x", 0, 10}})[0].size(), 10u);
 }
@@ -431,7 +465,11 @@ TEST_P(StoreConformance, StopsWhenAsked) {
   EXPECT_EQ(CodeOf([&] { store_->List("", stopped); }), Code::kCancelled);
   EXPECT_EQ(CodeOf([&] { store_->Delete(std::vector<ObjectKey>{"x"}, stopped); }), Code::kCancelled);
   const std::vector<RangeRequest> range = {{"x", 0, 1}};
-  EXPECT_EQ(CodeOf([&] { store_->GetRanges(range, [](size_t, ByteView) {}, stopped); }), Code::kCancelled);
+  EXPECT_EQ(CodeOf([&] {
+              store_->GetRanges(
+                  range, [](size_t, ByteView) {}, stopped);
+            }),
+            Code::kCancelled);
   EXPECT_THAT(ListKeys(""), ElementsAre("x"));
 }
 

@@ -45,7 +45,10 @@ TEST(FaultyStore, CountsEveryKindOfCall) {
     int failures = 0;
     failures += Fails([&] { store.Put("l", {}, PutMode::kOverwrite, never); });
     failures += Fails([&] { store.Get("k", 10, never); });
-    failures += Fails([&] { store.GetRanges(ranges, [](size_t, ByteView) {}, never); });
+    failures += Fails([&] {
+      store.GetRanges(
+          ranges, [](size_t, ByteView) {}, never);
+    });
     failures += Fails([&] { store.List("", never); });
     failures += Fails([&] { store.Delete(keys, never); });
     EXPECT_EQ(failures, 1) << n;

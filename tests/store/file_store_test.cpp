@@ -189,9 +189,10 @@ TEST_F(FileStoreTest, AWriteThatFailsLeavesNothing) {
 }
 
 TEST_F(FileStoreTest, NumbersOfTheSystemBecomeCodes) {
-  for (const auto& [number, code] : {std::pair{ENOSPC, Code::kDiskFull}, std::pair{EDQUOT, Code::kDiskFull},
-                                     std::pair{EACCES, Code::kPermissionDenied}, std::pair{EROFS, Code::kPermissionDenied},
-                                     std::pair{EIO, Code::kIoError}, std::pair{ENOMEM, Code::kOutOfMemory}}) {
+  for (const auto& [number, code] :
+       {std::pair{ENOSPC, Code::kDiskFull}, std::pair{EDQUOT, Code::kDiskFull},
+        std::pair{EACCES, Code::kPermissionDenied}, std::pair{EROFS, Code::kPermissionDenied},
+        std::pair{EIO, Code::kIoError}, std::pair{ENOMEM, Code::kOutOfMemory}}) {
     EXPECT_EQ(CodeOf([&] { ThrowFileError("could not test", number); }), code) << number;
   }
 }

@@ -49,18 +49,43 @@ TEST(StoreUrl, TellsItsParts) {
 }
 
 TEST(StoreUrl, RefusesWhatItCannotMeanExactly) {
-  for (const std::string& url :
-       {std::string(""), std::string("bucket"), std::string("http://bucket"), std::string("S3://bucket"),
-        std::string("s3:bucket"), std::string("s3://"), std::string("s3:///prefix"), std::string("s3://ab"),
-        std::string("s3://-bucket"), std::string("s3://bucket-"), std::string("s3://buc..ket"), std::string("s3://buc ket"),
-        std::string("s3://user@bucket"), std::string("s3://bucket:80"), std::string("s3://bucket?endpoint=evil"),
-        std::string("s3://bucket/a?s3_endpoint=169.254.169.254"), std::string("s3://bucket/a#b"),
-        std::string("s3://bucket/%2e%2e"), std::string("s3://bucket/../other"), std::string("s3://bucket/./a"),
-        std::string("s3://bucket//a"), std::string("s3://bucket/a//b"), std::string("s3://bucket/a\r\nb"),
-        std::string("s3://bucket/a\0b", 15), "s3://bucket/" + std::string(121, 'p'), "s3://" + std::string(64, 'b'),
-        std::string("file://"), std::string("file:///"), std::string("file://host/dir"), std::string("file:///a/../etc"),
-        std::string("file:///a//b"), std::string("file://./"), std::string("file://./../x"), std::string("file://../x"),
-        std::string("file://dir"), std::string("file:///a\nb"), std::string("file://./a?b")}) {
+  for (const std::string& url : {std::string(""),
+                                 std::string("bucket"),
+                                 std::string("http://bucket"),
+                                 std::string("S3://bucket"),
+                                 std::string("s3:bucket"),
+                                 std::string("s3://"),
+                                 std::string("s3:///prefix"),
+                                 std::string("s3://ab"),
+                                 std::string("s3://-bucket"),
+                                 std::string("s3://bucket-"),
+                                 std::string("s3://buc..ket"),
+                                 std::string("s3://buc ket"),
+                                 std::string("s3://user@bucket"),
+                                 std::string("s3://bucket:80"),
+                                 std::string("s3://bucket?endpoint=evil"),
+                                 std::string("s3://bucket/a?s3_endpoint=169.254.169.254"),
+                                 std::string("s3://bucket/a#b"),
+                                 std::string("s3://bucket/%2e%2e"),
+                                 std::string("s3://bucket/../other"),
+                                 std::string("s3://bucket/./a"),
+                                 std::string("s3://bucket//a"),
+                                 std::string("s3://bucket/a//b"),
+                                 std::string("s3://bucket/a\r\nb"),
+                                 std::string("s3://bucket/a\0b", 15),
+                                 "s3://bucket/" + std::string(121, 'p'),
+                                 "s3://" + std::string(64, 'b'),
+                                 std::string("file://"),
+                                 std::string("file:///"),
+                                 std::string("file://host/dir"),
+                                 std::string("file:///a/../etc"),
+                                 std::string("file:///a//b"),
+                                 std::string("file://./"),
+                                 std::string("file://./../x"),
+                                 std::string("file://../x"),
+                                 std::string("file://dir"),
+                                 std::string("file:///a\nb"),
+                                 std::string("file://./a?b")}) {
     const Error error = Check([&] {
       StoreConfig config;
       config.url = url;
@@ -98,8 +123,8 @@ TEST(CheckStoreConfig, GoodOnes) {
 }
 
 TEST(CheckStoreConfig, UnencryptedHttpIsForThisMachineOnly) {
-  for (const char* endpoint : {"http://store.example.com", "http://10.0.0.1:9000", "http://2130706433", "http://0.0.0.0",
-                               "http://localhost.example.com", "http://[::ffff:127.0.0.1]"}) {
+  for (const char* endpoint : {"http://store.example.com", "http://10.0.0.1:9000", "http://2130706433",
+                               "http://0.0.0.0", "http://localhost.example.com", "http://[::ffff:127.0.0.1]"}) {
     StoreConfig config = S3();
     config.endpoint = endpoint;
     EXPECT_THAT(Check(config).hint(), HasSubstr("allow_http")) << endpoint;

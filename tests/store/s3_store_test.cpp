@@ -17,15 +17,15 @@ namespace s3v {
 namespace {
 
 using ::testing::AllOf;
+using testing::Answer;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
-using ::testing::StartsWith;
-using testing::Answer;
 using testing::HttpServer;
+using ::testing::Not;
 using testing::S3ErrorXml;
 using testing::ServedAnswer;
 using testing::ServedRequest;
+using ::testing::StartsWith;
 using Then = ServedAnswer::Then;
 using PutMode = ObjectStore::PutMode;
 using PutOutcome = ObjectStore::PutOutcome;
@@ -70,7 +70,8 @@ class Fixture {
   std::string GetRange(const ObjectKey& key, uint64_t offset, uint64_t length) {
     std::string got;
     const std::vector<RangeRequest> range = {{key, offset, length}};
-    store->GetRanges(range, [&](size_t, ByteView bytes) { got = AsText(bytes); }, never);
+    store->GetRanges(
+        range, [&](size_t, ByteView bytes) { got = AsText(bytes); }, never);
     return got;
   }
   std::vector<std::string> Methods() {
@@ -124,10 +125,9 @@ TEST(S3Store, SignsAndAddressesAsS3Wants) {
 }
 
 TEST(S3Store, VirtualHostedStylePutsTheBucketInFront) {
-  Fixture fixture([](const ServedRequest&, int) { return Answer(200, "x"); },
-                  [](StoreConfig& config) {
-                    config.endpoint.replace(config.endpoint.find("127.0.0.1"), 9, "s3.localhost");
-                  });
+  Fixture fixture(
+      [](const ServedRequest&, int) { return Answer(200, "x"); },
+      [](StoreConfig& config) { config.endpoint.replace(config.endpoint.find("127.0.0.1"), 9, "s3.localhost"); });
   EXPECT_EQ(fixture.Get("k"), "x");
   const ServedRequest request = fixture.server.requests().at(0);
   EXPECT_EQ(request.target, "/pre/fix/k");
@@ -233,7 +233,8 @@ TEST(S3Store, OneFailingRequestOfAWaveIsRepeatedAlone) {
   std::vector<RangeRequest> ranges;
   for (uint64_t i = 0; i < 8; ++i) ranges.push_back({"k", i * 100'000, 1});
   size_t arrived = 0;
-  fixture.store->GetRanges(ranges, [&](size_t, ByteView) { ++arrived; }, fixture.never);
+  fixture.store->GetRanges(
+      ranges, [&](size_t, ByteView) { ++arrived; }, fixture.never);
   EXPECT_EQ(arrived, 8u);
   EXPECT_EQ(fixture.server.requests().size(), 9u);
   EXPECT_EQ(fixture.store->counters().get_requests, 9u);
@@ -259,9 +260,10 @@ class KeepsOneObject {
 };
 
 TEST(S3Store, ACreateWhoseAnswerWasLostIsRecognisedAsItsOwn) {
-  for (const ServedAnswer& lost : {ServedAnswer{.bytes = "", .then = Then::kReset},
-                                   ServedAnswer{.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = Then::kClose},
-                                   Answer(500, S3ErrorXml("InternalError")), Answer(200, S3ErrorXml("InternalError"))}) {
+  for (const ServedAnswer& lost :
+       {ServedAnswer{.bytes = "", .then = Then::kReset},
+        ServedAnswer{.bytes = "HTTP/1.1 200 OK\r\nContent-Le", .then = Then::kClose},
+        Answer(500, S3ErrorXml("InternalError")), Answer(200, S3ErrorXml("InternalError"))}) {
     KeepsOneObject keeps(lost);
     Fixture fixture(std::ref(keeps));
     EXPECT_EQ(fixture.Create("k", "my own"), PutOutcome::kStored);
@@ -330,9 +332,10 @@ TEST(S3Store, RedirectsAreErrorsThatNameTheRegion) {
 }
 
 TEST(S3Store, ExpiredTokensAndWrongKeysAreFinal) {
-  for (const auto& [status, code, hint] :
-       {std::tuple{400, "ExpiredToken", "new credentials"}, std::tuple{403, "InvalidAccessKeyId", "Check the credentials"},
-        std::tuple{403, "SignatureDoesNotMatch", "Check the credentials"}, std::tuple{403, "AccessDenied", "list the bucket"}}) {
+  for (const auto& [status, code, hint] : {std::tuple{400, "ExpiredToken", "new credentials"},
+                                           std::tuple{403, "InvalidAccessKeyId", "Check the credentials"},
+                                           std::tuple{403, "SignatureDoesNotMatch", "Check the credentials"},
+                                           std::tuple{403, "AccessDenied", "list the bucket"}}) {
     Fixture fixture([&](const ServedRequest&, int) { return Answer(status, S3ErrorXml(code)); });
     const Error error = ErrorOf([&] { fixture.Get("k"); });
     EXPECT_EQ(error.code(), Code::kPermissionDenied) << code;
@@ -344,8 +347,8 @@ TEST(S3Store, ExpiredTokensAndWrongKeysAreFinal) {
 
 TEST(S3Store, MissingBucketIsNotAMissingObject) {
   Fixture fixture([](const ServedRequest& request, int) {
-    return Answer(404, request.target.find("gone") != std::string::npos ? S3ErrorXml("NoSuchKey")
-                                                                         : S3ErrorXml("NoSuchBucket"));
+    return Answer(
+        404, request.target.find("gone") != std::string::npos ? S3ErrorXml("NoSuchKey") : S3ErrorXml("NoSuchBucket"));
   });
   const Error missing = ErrorOf([&] { fixture.Get("gone"); });
   EXPECT_EQ(missing.code(), Code::kObjectMissing);
@@ -411,11 +414,10 @@ TEST(S3Store, TheWholeObjectOfUnknownLengthIsNot) {
 }
 
 TEST(S3Store, AnotherRangeThanAskedForIsTriedAgainThenAnError) {
-  for (const char* wrong : {"bytes 4-7/20", "bytes 0-3/20", "bytes 3-7/20", "bytes */20", "bytes 3-/20", "items 3-6/20", "",
-                            "bytes 6-3/20", "bytes 3-18446744073709551615/20", "bytes -3-6/20", "bytes 3-6"}) {
-    Fixture fixture([&](const ServedRequest&, int n) {
-      return n < 2 ? Partial("WXYZ", wrong) : Partial("3456", "bytes 3-6/20");
-    });
+  for (const char* wrong : {"bytes 4-7/20", "bytes 0-3/20", "bytes 3-7/20", "bytes */20", "bytes 3-/20", "items 3-6/20",
+                            "", "bytes 6-3/20", "bytes 3-18446744073709551615/20", "bytes -3-6/20", "bytes 3-6"}) {
+    Fixture fixture(
+        [&](const ServedRequest&, int n) { return n < 2 ? Partial("WXYZ", wrong) : Partial("3456", "bytes 3-6/20"); });
     EXPECT_EQ(fixture.GetRange("k", 3, 4), "3456") << wrong;
     Fixture stubborn([&](const ServedRequest&, int) { return Partial("WXYZ", wrong); });
     EXPECT_EQ(ErrorOf([&] { stubborn.GetRange("k", 3, 4); }).code(), Code::kUnavailable) << wrong;
@@ -450,8 +452,8 @@ TEST(S3Store, AnEncodedBodyIsRefused) {
 // --- listings and deletes ---
 
 std::string ListXml(const std::string& contents, const std::string& more = "<IsTruncated>false</IsTruncated>") {
-  return "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">" + more + contents +
-         "</ListBucketResult>";
+  return "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">" + more +
+         contents + "</ListBucketResult>";
 }
 
 std::string ObjectXml(const std::string& key, const std::string& date = "2024-02-29T12:00:00.000Z") {
@@ -459,9 +461,8 @@ std::string ObjectXml(const std::string& key, const std::string& date = "2024-02
 }
 
 TEST(S3Store, ListsUrlEncodedAndPlainKeys) {
-  for (const auto& [written, more] :
-       {std::pair{"pre/fix/a%20b%2Bc+%26/%C3%A9", "<EncodingType>url</EncodingType>"},
-        std::pair{"pre/fix/a b+c &amp;/\xc3\xa9", ""}}) {
+  for (const auto& [written, more] : {std::pair{"pre/fix/a%20b%2Bc+%26/%C3%A9", "<EncodingType>url</EncodingType>"},
+                                      std::pair{"pre/fix/a b+c &amp;/\xc3\xa9", ""}}) {
     Fixture fixture([&](const ServedRequest&, int) {
       return Answer(200, ListXml(ObjectXml(written) + ObjectXml("elsewhere/x"),
                                  std::string(more) + "<IsTruncated>false</IsTruncated>"));
@@ -483,8 +484,8 @@ TEST(S3Store, ListGoesThroughPagesAndNoticesACircle) {
     EXPECT_THAT(request.target, HasSubstr(token));
     return Answer(200, ListXml(ObjectXml("pre/fix/" + std::to_string(9 - n)),
                                last ? "<IsTruncated>false</IsTruncated>"
-                                    : "<IsTruncated>true</IsTruncated><NextContinuationToken>t/" + std::to_string(n + 1) +
-                                          "</NextContinuationToken>"));
+                                    : "<IsTruncated>true</IsTruncated><NextContinuationToken>t/" +
+                                          std::to_string(n + 1) + "</NextContinuationToken>"));
   });
   const std::vector<ObjectInfo> found = fixture.store->List("", fixture.never);
   ASSERT_EQ(found.size(), 3u);
@@ -595,8 +596,8 @@ TEST(S3Store, CancelWhileWaitingReturnsWithin200Milliseconds) {
     return ServedAnswer{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", .then = Then::kHang};
   };
   const auto slow_down = [](const ServedRequest&, int) { return Answer(503, "", "Retry-After: 20\r\n"); };
-  for (const HttpServer::Handler& handler : {HttpServer::Handler(hang), HttpServer::Handler(half),
-                                             HttpServer::Handler(slow_down)}) {
+  for (const HttpServer::Handler& handler :
+       {HttpServer::Handler(hang), HttpServer::Handler(half), HttpServer::Handler(slow_down)}) {
     Fixture fixture(handler);
     const int64_t begin = SystemClock().SteadyMillis();
     StopAfter stop(30);

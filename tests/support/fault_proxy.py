@@ -26,6 +26,7 @@ A rule has conditions, all of which must hold, and one fault; the first rule tha
     fault=reset_after  the server is asked and acts, the client gets RST
     fault=cut,at=N  the answer's body ends after N bytes, with the connection
     fault=stall     nothing more is sent until the client goes (at=N: after N bytes of the body)
+    fault=stall_after   the server is asked and acts, nothing is sent until the client goes
     fault=flip,at=N     byte N of the body is inverted
     fault=delay,ms=N    wait, then go on as without a rule
     fault=drip,rate=N   the body comes with N bytes a second
@@ -55,7 +56,7 @@ S3_CODES = {400: 'ExpiredToken', 403: 'AccessDenied', 404: 'NoSuchKey', 409: 'Co
 PIECE = 65536
 NUMBERS = {'nth', 'times', 'every', 'at', 'ms', 'rate', 'range'}
 WORDS = {'verb', 'key', 'fault'}
-FAULTS = {'after500', 'reset', 'reset_after', 'cut', 'stall', 'flip', 'delay', 'drip', 'norange', 'redirect', 'skew',
+FAULTS = {'after500', 'reset', 'reset_after', 'cut', 'stall', 'stall_after', 'flip', 'delay', 'drip', 'norange', 'redirect', 'skew',
           'expired'}
 
 
@@ -190,9 +191,11 @@ class Proxy:
         head = request.without(b'range') if fault == 'norange' else request.head
         upstream, answer = await self.ask(head + body, upstream)
         pieces = body_pieces(request, answer, upstream[0])
-        if fault in ('after500', 'reset_after'):
+        if fault in ('after500', 'reset_after', 'stall_after'):
             async for _ in pieces:
                 pass
+            if fault == 'stall_after':
+                await until_gone(writer)
             if fault == 'reset_after':
                 reset(writer)
             entry['status'] = 500

@@ -8,8 +8,8 @@
 
 namespace s3v::testing {
 
-// Counts calls of GetRanges, Get, Put, List and Delete together, from 0. Tests walk FailingAt(0), FailingAt(1), ... until
-// what they test gets by without meeting the failure.
+// Counts calls of GetRanges, Get, Put, List and Delete together, from 0. Tests walk FailingAt(0), FailingAt(1), ...
+// until what they test gets by without meeting the failure.
 class FaultyStore final : public ObjectStore {
  public:
   enum class When {

@@ -131,7 +131,8 @@ bool HttpServer::ReadRequest(int socket, std::string* buffer, ServedRequest* req
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
     request->headers[name] = line.substr(colon + 2, line.find('\r') - colon - 2);
   }
-  const size_t length = request->headers.contains("content-length") ? std::stoul(request->headers["content-length"]) : 0;
+  const size_t length =
+      request->headers.contains("content-length") ? std::stoul(request->headers["content-length"]) : 0;
   while (buffer->size() < head_end + 4 + length) {
     if (!ReadMore(socket, buffer)) return false;
   }

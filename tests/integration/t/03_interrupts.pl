@@ -135,26 +135,25 @@ is($watcher->must(q{SELECT count(*) FROM pg_class WHERE relname = 'other_s3v'}),
 # ---- in the middle of a sync's uploads ----
 
 make_table($node, $db, 'many', rows => 20000, dims => 64, clusters => 60);
+foreach my $phase ('reading', 'training', 'assigning', 'writing')
 {
 	my $session = session($node, $db);
 	$session->send(q{SELECT s3v_create_index('many_s3v', 'many', 'embedding', server => 'lake')});
-	wait_until('s3v_progress shows the build',
-		sub { $watcher->must('SELECT count(*) FROM s3v_progress WHERE pid = ' . $session->pid) eq '1' });
-	sleep(0.2);
+	wait_until("phase $phase", sub {
+			$watcher->must('SELECT phase FROM s3v_progress WHERE pid = ' . $session->pid) eq $phase || !$session->is_busy });
+	# Frozen, it cannot be done before it is cancelled.
 	freeze();
-	my $still = $session->is_busy;
 	my $then = time;
 	kill('INT', $session->pid);
 	my $answer = $session->result;
 	my $ms = ms_since($then);
 	thaw();
-	ok($still, 'the build was running when it was cancelled');
-	is($answer->{state}, '57014', 'a build, cancelled in its middle');
-	cmp_ok($ms, '<', AT_ONCE_MS, sprintf('a build, cancelled in its middle: after %.0f ms', $ms));
-	is($watcher->must('SELECT count(*) FROM s3v_progress'), '0', 'and s3v_progress is empty again');
-	is($session->must(q{SELECT s3v_create_index('many_s3v', 'many', 'embedding', server => 'lake')}), 'many_s3v', 'the same, undisturbed');
+	is($answer->{state}, '57014', "a build, cancelled while $phase");
+	cmp_ok($ms, '<', AT_ONCE_MS, sprintf('a build, cancelled while %s: after %.0f ms', $phase, $ms));
+	is($watcher->must('SELECT count(*) FROM s3v_progress'), '0', "a build, cancelled while $phase: s3v_progress is empty again");
 	$session->quit;
 }
+is($watcher->must(q{SELECT s3v_create_index('many_s3v', 'many', 'embedding', server => 'lake')}), 'many_s3v', 'the same, undisturbed');
 
 # ---- a client that goes away ----
 
@@ -238,9 +237,9 @@ $watcher = session($node, $db);
 	my $sync = q{SELECT * FROM s3v_sync('docs', 'rebuild')};
 
 	$session->must($query);
-	my $descriptors = $session->descriptors;
 	$node->safe_psql($db, q{DROP FOREIGN TABLE docs_s3v});
-	foreach my $cause ('cancelled', 'cancelled again')
+	my $descriptors;
+	foreach my $cause ('cancelled', 'cancelled again', 'and again')
 	{
 		send_and_wait($session, $sync);
 		my $then = time;
@@ -249,9 +248,11 @@ $watcher = session($node, $db);
 		my $ms = ms_since($then);
 		is($answer->{state}, '57014', "a name look-up that hangs, $cause");
 		cmp_ok($ms, '<', AT_ONCE_MS, sprintf('%s: after %.0f ms', $cause, $ms));
+		$descriptors //= $session->descriptors;
 	}
 	is($session->must('SELECT 1'), '1', 'the session goes on');
-	cmp_ok($session->descriptors, '<=', $descriptors + 2, "descriptors: $descriptors before, " . $session->descriptors . ' after');
+	# A thread of libcurl still waits for the name, with its pair of sockets: until the look-up ends, not longer.
+	cmp_ok($session->descriptors, '<=', $descriptors, "descriptors: $descriptors after the first, " . $session->descriptors . ' after the third');
 	$session->must("SET statement_timeout = '300ms'");
 	my $answer = $session->query($sync);
 	is($answer->{state}, '57014', 'a name look-up that hangs, statement_timeout');

@@ -4,19 +4,21 @@ use strict;
 use warnings;
 
 use S3vTest;
+use S3vTest::Proxy;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $s3 = require_s3();
+my $s3 = S3vTest::Proxy->before(require_s3());
+my $proxy = $s3->{proxy};
 my $prefix = "it-crash-$$";
-my $node = new_cluster('crash', conf => "restart_after_crash = on\nfsync = off\n");
+my $node = new_cluster('crash', conf => "restart_after_crash = on\n");
 my $db = 'postgres';
 my $seed = $ENV{S3V_TEST_SEED} // 20261121;
 
 srand($seed);
 note("seed $seed");
 $node->safe_psql($db, server_sql('lake', $s3, prefix => $prefix));
-make_table($node, $db, 'docs', rows => 6000, dims => 64, clusters => 60);
+make_table($node, $db, 'docs', rows => 4000, dims => 64, clusters => 50);
 $node->safe_psql($db, q{SELECT s3v_create_index('docs_s3v', 'docs', 'embedding', server => 'lake')});
 
 sub state_now
@@ -24,90 +26,144 @@ sub state_now
 	return $node->safe_psql($db, 'SELECT version, pending FROM s3v_indexes');
 }
 
-# Inserts, updates and deletes; answers the number of keys in the log.
+# Inserts, updates and deletes; answers the number of rows in the log.
 my $round = 0;
 sub change_rows
 {
 	$round++;
 	$node->safe_psql(
 		$db, qq{
-		INSERT INTO docs SELECT i, 'new', 1, true, test_vector(i, 64, 60) FROM generate_series($round * 100000, $round * 100000 + 39) i;
-		UPDATE docs SET embedding = test_vector(id + $round, 64, 60) WHERE id % 97 = $round;
+		INSERT INTO docs SELECT 10000 + i, 'new', 1, true, test_vector(i, 64, 50) FROM generate_series($round * 100, $round * 100 + 39) i;
+		UPDATE docs SET embedding = test_vector(id + $round, 64, 50) WHERE id % 97 = $round;
 		DELETE FROM docs WHERE id % 101 = $round});
 	return $node->safe_psql($db, 'SELECT pending FROM s3v_indexes');
 }
 
-# The server is back when it answers.
-sub wait_for_server
+# How it ends: of a backend, or of the whole server. The server is back when it answers.
+my %ends = (
+	'kill -9' => sub {
+		my ($session) = @_;
+		kill('KILL', $session->pid);
+		$session->result;
+		wait_until('the server is back', sub { $node->psql($db, 'SELECT 1') == 0 });
+	},
+	'immediate stop' => sub { $node->stop('immediate'); $node->start; },
+	'pg_terminate_backend' => sub { kill('TERM', $_[0]->pid); $_[0]->result; },
+	'pg_cancel_backend' => sub { kill('INT', $_[0]->pid); $_[0]->result; });
+
+# After any of these: the old version or the new one, and the log that belongs to it; the answer is the table's; and the next
+# sync works. Answers "old" or "new".
+sub check_after
 {
-	wait_until('the server is back', sub { $node->psql($db, 'SELECT 1') == 0 }, 30);
+	my ($what, $version, $pending) = @_;
+	my ($version_now, $pending_now) = split /\|/, state_now();
+	my $outcome = $version_now == $version ? 'old' : 'new';
+
+	is("$version_now $pending_now", $outcome eq 'old' ? "$version $pending" : ($version + 1) . ' 0',
+		"$what: the $outcome version, and the log that belongs to it");
+	is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', "$what: the query equals the table");
+	return $outcome;
+}
+
+sub check_sync
+{
+	my ($what) = @_;
+	my ($version) = split /\|/, state_now();
+	my $synced = $node->safe_psql($db, q{SELECT version FROM s3v_sync('docs')});
+
+	cmp_ok($synced, '>=', $version, "$what: the next sync works");
+	is(state_now(), "$synced|0", "$what: and leaves nothing pending");
+	is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', "$what: its version equals the table");
 	return;
 }
 
-# How long a sync takes, to aim at random moments of it.
+# ---- at every request of a sync, before and after its effect ----
+
 change_rows();
+$proxy->requests;
 my $started = time;
 $node->safe_psql($db, q{SELECT * FROM s3v_sync('docs')});
 my $duration = time - $started;
-note(sprintf 'a sync takes %.2f s', $duration);
+my @requests = $proxy->requests;
+note(sprintf 'a sync takes %.2f s and %d requests', $duration, scalar @requests);
+cmp_ok(scalar(@requests), '>=', 7, 'a sync has a request for each of claim, segment, base, delta, manifest, and looks again');
 
-# Starts a sync and comes back at a random moment of it: at once, or some time after s3v_progress shows it.
-sub sync_until_random_moment
+sub what_is
 {
+	my ($request) = @_;
+	my ($kind) = $request->{path} =~ m{/(owner|manifest|nav|segment)/};
+
+	return $request->{verb} . ' ' . ($kind // 'list');
+}
+
+foreach my $n (1 .. @requests)
+{
+	foreach my $when ('before', 'after')
+	{
+		my ($how) = $when eq 'before' ? ($n % 2 ? 'kill -9' : 'pg_cancel_backend') : ($n % 3 == 0 ? 'immediate stop' : $n % 3 == 1 ? 'kill -9' : 'pg_terminate_backend');
+		my $pending = change_rows();
+		my ($version) = split /\|/, state_now();
+		my $session = session($node, $db);
+
+		$proxy->rules("nth=$n,fault=" . ($when eq 'before' ? 'stall' : 'stall_after'));
+		$session->send(q{SELECT * FROM s3v_sync('docs')});
+		wait_until("request $n is held", sub { $proxy->hits == 1 || !$session->is_busy });
+		my $what = "$how $when request $n, " . what_is($requests[ $n - 1 ]);
+		is($proxy->hits, 1, "$what: the sync was in its middle");
+		$ends{$how}->($session);
+		$session->quit;
+		$proxy->rules;
+		is(check_after($what, $version, $pending), 'old', "$what: the old version");
+		# Not each time: attempts that failed in a row are recognised as ours as well.
+		check_sync($what) if $n % 2 == 0 && $when eq 'after';
+	}
+}
+check_sync('after them all');
+
+# ---- at random moments ----
+
+my %outcomes = (old => 0, new => 0);
+foreach my $i (1 .. 8)
+{
+	my $how = $i % 2 ? 'kill -9' : 'immediate stop';
+	my $pending = change_rows();
+	my ($version) = split /\|/, state_now();
 	my $session = session($node, $db);
 	my $watcher = session($node, $db);
 
 	$session->send(q{SELECT * FROM s3v_sync('docs')});
 	wait_until('s3v_progress shows the sync', sub {
-			$watcher->must('SELECT count(*) FROM s3v_progress WHERE pid = ' . $session->pid) eq '1' || !$session->is_busy }) if rand() < 0.8;
-	sleep(rand(0.9 * $duration));
-	my $phase = $watcher->query('SELECT phase FROM s3v_progress')->{out};
-	return ($session, $watcher, $phase ne '' ? $phase : $session->is_busy ? 'claiming or publishing' : 'done');
+			$watcher->must('SELECT count(*) FROM s3v_progress WHERE pid = ' . $session->pid) eq '1' || !$session->is_busy });
+	sleep(rand(1.1 * $duration));
+	my $phase = $watcher->must('SELECT phase FROM s3v_progress');
+	$phase = $session->is_busy ? 'publishing' : 'done' if $phase eq '';
+	$ends{$how}->($session);
+	$_->quit foreach $session, $watcher;
+	$outcomes{ check_after("$how in phase \"$phase\"", $version, $pending) }++;
+	check_sync("$how in phase \"$phase\"");
 }
+note("$outcomes{old} times the old version, $outcomes{new} times the new one");
 
-my %outcomes;
-foreach my $crash ((map { ('kill -9') } 1 .. 6), (map { ('immediate stop') } 1 .. 4))
+# Starts a sync that is held at its fifth request.
+sub sync_in_its_middle
 {
-	my $pending = change_rows();
-	my ($version) = split /\|/, state_now();
-	my ($session, $watcher, $phase) = sync_until_random_moment();
+	my $session = session($node, $db);
 
-	if ($crash eq 'kill -9')
-	{
-		kill('KILL', $session->pid);
-		$session->result;
-		$session->quit;
-		$watcher->quit;
-		wait_for_server();
-	}
-	else
-	{
-		$node->stop('immediate');
-		$session->quit;
-		$watcher->quit;
-		$node->start;
-	}
-	my ($version_now, $pending_now) = split /\|/, state_now();
-	my $outcome = $version_now == $version ? 'old' : 'new';
-	$outcomes{$outcome}++;
-	is("$version_now $pending_now", $outcome eq 'old' ? "$version $pending" : ($version + 1) . ' 0',
-		"$crash in phase \"$phase\": the $outcome version, and the log that belongs to it");
-	is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', "$crash: the query equals the table");
-	my ($synced, $error) = split /\|/, $node->safe_psql($db, q{SELECT version, error FROM s3v_sync('docs')});
-	is($synced, $version + 1, "$crash: the next sync works");
-	is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', "$crash: and its version equals the table");
+	$proxy->rules('nth=5,fault=stall_after');
+	$session->send(q{SELECT * FROM s3v_sync('docs')});
+	wait_until('the request is held', sub { $proxy->hits == 1 });
+	return $session;
 }
-note(join ', ', map { "$outcomes{$_} times the $_ version" } sort keys %outcomes);
-cmp_ok($outcomes{old} // 0, '>=', 3, 'at least three crashes hit a sync in its middle');
 
 # ---- the postmaster itself, whose backends linger ----
 
 {
 	change_rows();
-	my ($session, $watcher) = sync_until_random_moment();
+	my $session = sync_in_its_middle();
 	$node->kill9;
+	$proxy->rules;
 	$session->result;
-	$_->quit foreach $session, $watcher;
+	$session->quit;
 	wait_until('the server starts again', sub { $node->start(fail_ok => 1) }, 30);
 	is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', 'postmaster killed with -9: the query equals the table');
 	is($node->psql($db, q{SELECT * FROM s3v_sync('docs')}), 0, 'and the next sync works');
@@ -151,7 +207,7 @@ is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', 'and its version equals
 
 {
 	my $reader = session($node, $db);
-	my $hits = q{SELECT string_agg(key, ',' ORDER BY distance) FROM s3v_query('docs_s3v', test_vector(77, 64, 60), 20, options => '{"probes": 100000}')};
+	my $hits = q{SELECT string_agg(key, ',' ORDER BY distance) FROM s3v_query('docs_s3v', test_vector(77, 64, 50), 20, options => '{"probes": 100000}')};
 	$reader->must('BEGIN ISOLATION LEVEL REPEATABLE READ');
 	my $answer = $reader->must($hits);
 	change_rows();

@@ -1,0 +1,84 @@
+#include "engine/list_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "format/coding.h"
+#include "format/names.h"
+#include "store/memory_store.h"
+#include "support/temp_spill.h"
+
+namespace s3v {
+namespace {
+
+// Every row comes back in its list, once, with its own vector and metadata; pieces and segments keep their bounds.
+void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, size_t metadata_bytes) {
+  const SegmentShape shape{.index = {9}, .dimensions = 16, .key_kind = KeyKind::kText, .has_metadata = true};
+  std::vector<ListSize> lists;
+  for (const uint32_t size : sizes) lists.push_back({size, size * (8 + metadata_bytes)});
+  auto store = MakeMemoryStore();
+  testing::TempSpillFactory spill;
+  NeverStop stop;
+  ListWriter writer(shape, lists, memory_bytes, *store, spill);
+  uint64_t rows = 0;
+  const uint32_t most = sizes.empty() ? 0 : *std::max_element(sizes.begin(), sizes.end());
+  for (uint32_t i = 0; i < most; ++i) {  // lists arrive interleaved
+    for (uint32_t list = 0; list < sizes.size(); ++list) {
+      if (i >= sizes[list]) continue;
+      const uint64_t number = uint64_t{list} << 32 | i;
+      std::vector<float> vector(16, static_cast<float>(i));
+      vector[1] = static_cast<float>(list);
+      writer.Add(list, {reinterpret_cast<const uint8_t*>(&number), 8}, vector,
+                 Bytes(metadata_bytes, static_cast<uint8_t>(i)));
+      ++rows;
+    }
+  }
+  const WrittenLists written = writer.Finish([](uint64_t) {}, stop);
+
+  std::set<std::string> keys;
+  std::vector<uint32_t> found(sizes.size());
+  for (size_t p = 0; p < written.pieces.size(); ++p) {
+    const Piece& piece = written.pieces[p];
+    if (p > 0) {
+      const Piece& before = written.pieces[p - 1];
+      ASSERT_TRUE(before.list < piece.list || (before.list == piece.list && before.segment <= piece.segment));
+    }
+    SegmentShape read = shape;
+    read.object = written.segments[piece.segment].id;
+    const std::string key = SegmentKey(shape.index, read.object);
+    const Bytes segment = store->Get(key, kMaxSegmentBytes, stop);
+    ASSERT_EQ(segment.size(), written.segments[piece.segment].length);
+    ASSERT_LE(segment.size(), std::max<size_t>(1 << 20, memory_bytes / 4));
+    const ScanRange scan(ByteView(segment).subspan(piece.scan_offset, piece.scan_length), piece, read, key);
+    const MetadataRange metadata(ByteView(segment).subspan(piece.metadata_offset, piece.metadata_length), piece, read,
+                                 key);
+    for (size_t i = 0; i < scan.count(); ++i) {
+      uint64_t number;
+      std::memcpy(&number, scan.key(i).data(), 8);
+      ASSERT_EQ(number >> 32, piece.list);
+      float values[2];
+      std::memcpy(values, reinterpret_cast<const char*>(scan.vectors()) + i * 16 * sizeof(float), sizeof values);
+      ASSERT_EQ(values[0], static_cast<float>(number & 0xffffffff));
+      ASSERT_EQ(values[1], static_cast<float>(piece.list));
+      ASSERT_EQ(metadata.row(i).size(), metadata_bytes);
+      if (metadata_bytes > 0) {
+        ASSERT_EQ(metadata.row(i)[0], static_cast<uint8_t>(number));
+      }
+      ASSERT_TRUE(keys.insert(std::string(AsText(scan.key(i)))).second);
+    }
+    found[piece.list] += piece.count;
+  }
+  EXPECT_EQ(keys.size(), rows);
+  EXPECT_EQ(found, sizes);
+}
+
+TEST(ListWriter, OneGroupStaysInMemory) { WriteAndReadBack({3, 0, 5, 1}, 1 << 20, 3); }
+TEST(ListWriter, NoLists) { WriteAndReadBack({}, 1 << 20, 0); }
+TEST(ListWriter, EmptyLists) { WriteAndReadBack({0, 0, 0}, 1 << 20, 0); }
+TEST(ListWriter, ManyGroups) { WriteAndReadBack(std::vector<uint32_t>(60, 200), 1 << 18, 20); }
+TEST(ListWriter, AListOfManyGroups) { WriteAndReadBack({10, 9000, 0, 20, 4000, 5}, 1 << 18, 50); }
+TEST(ListWriter, RowsLargerThanABuffer) { WriteAndReadBack(std::vector<uint32_t>(10, 10), 1 << 18, 30000); }
+
+}  // namespace
+}  // namespace s3v
