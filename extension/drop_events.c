@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "columns.h"
 #include "ddl_events.h"
 
 /* ---- what was dropped ---- */
@@ -273,8 +274,15 @@ column_dropped(Oid relid)
 		bool		missing = get_attnum(relid, index->key_column) == InvalidAttrNumber ||
 			get_attnum(relid, index->vector_column) == InvalidAttrNumber;
 
-		for (int i = 0; i < index->metadata_count; i++)
-			missing |= get_attnum(relid, index->metadata[i]) == InvalidAttrNumber;
+		/* From the last: the places of those before it stay. */
+		for (int i = index->metadata_count - 1; i >= 0; i--)
+		{
+			if (get_attnum(relid, index->metadata[i]) == InvalidAttrNumber)
+			{
+				missing = true;
+				columns_forget(index, i);
+			}
+		}
 		if (missing)
 			catalog_mark_stale(index->index_id, "a column that it uses was dropped");
 	}

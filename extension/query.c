@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "boundary.h"
+#include "columns.h"
 #include "compat.h"
 #include "query.h"
 #include "server.h"
@@ -226,26 +227,6 @@ read_pending(S3vQuery *query)
 	return pending;
 }
 
-/* Do the foreign table's columns still have the types of the source's? */
-static bool
-columns_match(const S3vQuery *query)
-{
-	Relation	rel = table_open(query->index->index_id, AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	const S3vSource *source = query->source;
-	bool		match = desc->natts >= 2 + source->metadata_count;
-	int			i;
-
-	for (i = 0; match && i < 2 + source->metadata_count; i++)
-	{
-		const S3vColumn *column = i == 0 ? &source->key : i == 1 ? &source->vector : &source->metadata[i - 2];
-
-		match = !TupleDescAttr(desc, i)->attisdropped && TupleDescAttr(desc, i)->atttypid == column->type;
-	}
-	table_close(rel, AccessShareLock);
-	return match;
-}
-
 /* Why the index cannot answer in this snapshot, or NULL when it can. */
 static const char *
 reason_to_scan(S3vQuery *query, Pending **pending)
@@ -270,13 +251,13 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 				 errhint("Run s3v_sync with mode 'rebuild'.")));
 		return psprintf("the index is stale: %s", reason);
 	}
-	if (!columns_match(query))
+	if (!columns_match(query->index, query->source))
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("columns of index \"%s\" no longer have the types of its source: the source is scanned instead",
 						get_rel_name(query->index->index_id)),
-				 errhint("Drop the index and create it again.")));
+				 errhint("Run s3v_sync with mode 'rebuild'.")));
 		return "columns of the index no longer have the types of its source";
 	}
 	*pending = read_pending(query);

@@ -26,6 +26,7 @@
 #include "utils/xid8.h"
 
 #include "boundary.h"
+#include "columns.h"
 #include "compat.h"
 #include "ownership.h"
 #include "progress.h"
@@ -441,6 +442,26 @@ bytes_sent(const Sync *sync)
 	return now.bytes_written - sync->before.bytes_written;
 }
 
+/* What is published must be what later changes are logged against: every row by a key of its own, every change captured. */
+static void
+check_capture(const Sync *sync, Relation rel)
+{
+	if (!catalog_capture_in_place(sync->index->source))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("changes of table \"%s\" are not captured", RelationGetRelationName(rel)),
+				 errdetail("The triggers \"s3v_capture\" and \"s3v_capture_truncate\" must exist and be enabled ALWAYS."),
+				 errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER s3v_capture, and the same for s3v_capture_truncate; if they are gone, drop the index and create it again.")));
+	if (!catalog_key_enforced(sync->index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("key column \"%s\" of table \"%s\" is no longer unique and NOT NULL", sync->index->key_column,
+						RelationGetRelationName(rel)),
+				 errhint("Restore its unique index and NOT NULL, or drop the index of s3v.")));
+	/* REASSIGN OWNED fires no event trigger: the log follows the source's owner here at the latest. */
+	catalog_share_log(sync->index->source, sync->index->log);
+}
+
 S3vSyncResult
 sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating)
 {
@@ -479,12 +500,9 @@ sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating)
 	rel = table_open(sync.index->source, AccessShareLock);
 	source = source_describe(rel, sync.index->key_column, sync.index->vector_column, sync.index->metadata_count,
 							 sync.index->metadata, false);
-	if (!catalog_capture_in_place(sync.index->source))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("changes of table \"%s\" are not captured", RelationGetRelationName(rel)),
-				 errdetail("The triggers \"s3v_capture\" and \"s3v_capture_truncate\" must exist and be enabled ALWAYS."),
-				 errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER s3v_capture, and the same for s3v_capture_truncate; if they are gone, drop the index and create it again.")));
+	check_capture(&sync, rel);
+	if (mode == SYNC_REBUILD)
+		columns_follow(sync.index, source);
 	stale = catalog_is_stale(index_id, sync.snapshot, &reason);
 	read_log(&sync, source);
 

@@ -115,7 +115,7 @@ COMMENT ON SERVER s3v_local IS 'vector indexes in files below the data directory
 -- ---- capture --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION s3v_capture() RETURNS trigger
-    LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 's3v_capture';
+    LANGUAGE c AS 'MODULE_PATHNAME', 's3v_capture';
 COMMENT ON FUNCTION s3v_capture() IS 'writes the keys of changed rows to the change log; made a trigger by s3v_create_index';
 
 CREATE FUNCTION s3v_ddl_command_end() RETURNS event_trigger LANGUAGE c AS 'MODULE_PATHNAME', 's3v_ddl_command_end';

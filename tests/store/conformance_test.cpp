@@ -2,102 +2,28 @@
 // S3V_TEST_S3_ENDPOINT, _BUCKET, _ACCESS_KEY and _SECRET_KEY (see tests/integration/radosgw.sh).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
-#include "store/open_store.h"
-#include "store/s3_store.h"
-#include "store/store_url.h"
+#include "store/store_makers.h"
 
 namespace s3v {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Environment;
 using ::testing::IsEmpty;
+using testing::MakerOf;
+using testing::StoreKind;
+using testing::StoreMaker;
 using PutMode = ObjectStore::PutMode;
 using PutOutcome = ObjectStore::PutOutcome;
 
 constexpr uint64_t kMiB = 1024 * 1024;
-
-// Makes stores that share their objects, which no other test sees.
-class StoreMaker {
- public:
-  virtual ~StoreMaker() = default;
-  virtual std::unique_ptr<ObjectStore> Make() = 0;
-};
-
-class MemoryMaker final : public StoreMaker {
- public:
-  std::unique_ptr<ObjectStore> Make() override {
-    StoreConfig config;
-    config.url = "memory://" + name_;
-    return OpenStore(config);
-  }
-
- private:
-  std::string name_ = IdText(RandomId());
-};
-
-class FileMaker final : public StoreMaker {
- public:
-  ~FileMaker() override { std::filesystem::remove_all(directory_); }
-  std::unique_ptr<ObjectStore> Make() override {
-    StoreConfig config;
-    config.url = "file://" + directory_;
-    return OpenStore(config);
-  }
-
- private:
-  std::string directory_ = ::testing::TempDir() + "s3v-conformance-" + IdText(RandomId());
-};
-
-std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-class S3Maker final : public StoreMaker {
- public:
-  S3Maker() {
-    config_.endpoint = Environment("S3V_TEST_S3_ENDPOINT");
-    config_.url = "s3://" + Environment("S3V_TEST_S3_BUCKET") + "/conformance/" + IdText(RandomId());
-    config_.access_key_id = Environment("S3V_TEST_S3_ACCESS_KEY");
-    config_.secret_access_key = Environment("S3V_TEST_S3_SECRET_KEY");
-    config_.allow_http = true;
-    config_.path_style = true;
-  }
-  ~S3Maker() override {
-    NeverStop never;
-    const std::unique_ptr<ObjectStore> store = Make();
-    std::vector<ObjectKey> keys;
-    for (const ObjectInfo& object : store->List("", never)) keys.push_back(object.key);
-    store->Delete(keys, never);
-  }
-  std::unique_ptr<ObjectStore> Make() override {
-    CheckStoreConfig(config_);
-    return MakeS3Store(config_, {.list_page_size = page_size_});
-  }
-
- private:
-  StoreConfig config_;
-  uint64_t page_size_ = 400;  // so that a listing of some hundreds has pages
-};
-
-enum class Kind { kMemory, kFile, kS3 };
-
-std::unique_ptr<StoreMaker> MakerOf(Kind kind) {
-  if (kind == Kind::kMemory) return std::make_unique<MemoryMaker>();
-  if (kind == Kind::kFile) return std::make_unique<FileMaker>();
-  return std::make_unique<S3Maker>();
-}
 
 Bytes Text(std::string_view text) {
   const ByteView view = AsBytes(text);
@@ -113,10 +39,10 @@ Bytes RandomBytes(size_t size, uint64_t seed) {
   return bytes;
 }
 
-class StoreConformance : public ::testing::TestWithParam<Kind> {
+class StoreConformance : public ::testing::TestWithParam<StoreKind> {
  protected:
   void SetUp() override {
-    if (GetParam() == Kind::kS3 && Environment("S3V_TEST_S3_ENDPOINT").empty()) {
+    if (GetParam() == StoreKind::kS3 && Environment("S3V_TEST_S3_ENDPOINT").empty()) {
       if (Environment("S3V_TEST_S3_REQUIRED") == "1") FAIL() << "S3V_TEST_S3_ENDPOINT is not set";
       GTEST_SKIP() << "SKIPPED: S3V_TEST_S3_ENDPOINT is not set, no S3 server is tested";
     }
@@ -473,9 +399,12 @@ TEST_P(StoreConformance, StopsWhenAsked) {
   EXPECT_THAT(ListKeys(""), ElementsAre("x"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance, ::testing::Values(Kind::kMemory, Kind::kFile, Kind::kS3),
+INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance,
+                         ::testing::Values(StoreKind::kMemory, StoreKind::kFile, StoreKind::kS3),
                          [](const auto& param) {
-                           return param.param == Kind::kMemory ? "Memory" : param.param == Kind::kFile ? "File" : "S3";
+                           return param.param == StoreKind::kMemory ? "Memory"
+                                  : param.param == StoreKind::kFile ? "File"
+                                                                    : "S3";
                          });
 
 }  // namespace

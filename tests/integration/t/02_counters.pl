@@ -122,7 +122,7 @@ append_to_file($rows, join('', map { "$_\tx\t{" . join(',', 1 .. 63, $_) . "}\n"
 my @writes = (
 	INSERT => q{INSERT INTO docs SELECT i, 'x', 1, true, test_vector(i, 64, 50) FROM generate_series(20001, 20200) i},
 	UPDATE => q{UPDATE docs SET embedding = test_vector(id + 2, 64, 50) WHERE id <= 200},
-	'UPDATE of the key' => q{UPDATE docs SET id = id + 5000 WHERE id % 700 = 11 AND id < 15000},
+	'UPDATE of the key' => q{UPDATE docs SET id = -id WHERE abs(id) % 700 = 11},
 	DELETE => q{DELETE FROM docs WHERE id BETWEEN 400 AND 420},
 	'INSERT ... ON CONFLICT' => q{INSERT INTO docs SELECT 500, 'x', 1, true, test_vector(1, 64, 50) ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding},
 	'DELETE of some' => q{DELETE FROM docs WHERE id <= 20},

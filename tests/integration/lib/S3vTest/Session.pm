@@ -28,6 +28,9 @@ sub new
 	return $self;
 }
 
+# All that the session was ever told.
+sub transcript { return $_[0]->{transcript}; }
+
 # Process id of the backend.
 sub pid { return $_[0]->{pid}; }
 
@@ -77,6 +80,7 @@ sub result
 	my ($out, $err) = ($psql->{stdout}, $psql->{stderr});
 	s/^done \d+\.\r?\n//m for $out, $err;
 	$out =~ s/\n\z//;
+	$self->{transcript} .= "$out\n$err\n";
 	my ($state) = $err =~ /(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}):/;
 	return { out => $out, err => $err, state => $state // '', ms => $ms, alive => $alive };
 }
