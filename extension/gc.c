@@ -1,11 +1,7 @@
-/* s3v_gc and s3v_adopt: deleting what nobody can need any more, and taking over a prefix. Both under the sync's lock. */
+/* s3v_gc: deletes what nobody can need any more, under the sync's lock and after the fence. */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -13,25 +9,22 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/xid8.h"
 
 #include "boundary.h"
 #include "catalog.h"
 #include "compat.h"
 #include "ownership.h"
+#include "retained.h"
 #include "server.h"
 #include "sync.h"
 
 PG_FUNCTION_INFO_V1(s3v_gc);
-PG_FUNCTION_INFO_V1(s3v_adopt);
 
 /* One server's clean-up. */
 typedef struct Collection
@@ -51,115 +44,6 @@ add_collected(Collection *collection, const s3v_collected *more)
 	collection->total.foreign_objects += more->foreign_objects;
 }
 
-/* ---- versions that somebody may still need ---- */
-
-/*
- * A retired version can go when it is older than `keep` and no snapshot of this database, prepared transaction, replication slot
- * or standby with hot_standby_feedback can still see it: all of these hold back the horizon.
- */
-static FullTransactionId
-oldest_needed(void)
-{
-	Relation	rel = table_open(catalog_table("version"), AccessShareLock);
-	FullTransactionId oldest = widen_xid(GetOldestNonRemovableTransactionId(rel));
-
-	table_close(rel, AccessShareLock);
-	return oldest;
-}
-
-/* Manifests to keep, as C strings; and the versions whose rows go. */
-typedef struct Retained
-{
-	const char **manifests;
-	size_t		count;
-	int64	   *expired;
-	int			expired_count;
-} Retained;
-
-static Retained
-read_history(const Collection *collection, Oid index_id)
-{
-	Retained	retained = {0};
-	MemoryContext context = CurrentMemoryContext;
-	S3vOwnerScope scope;
-	Oid			types[4] = {OIDOID, FLOAT8OID, XID8OID, INT8OID};
-	Datum		values[4];
-	uint64		i;
-
-	values[0] = ObjectIdGetDatum(index_id);
-	values[1] = Float8GetDatum((double) collection->keep_seconds);
-	values[2] = FullTransactionIdGetDatum(oldest_needed());
-	values[3] = Int64GetDatum((int64) GetSystemIdentifier());
-	catalog_enter(&scope);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	/* Retired by a transaction of another cluster: its number says nothing here, but no snapshot here is that old. */
-	if (SPI_execute_with_args("SELECT version, manifest,"
-							  " retired_by IS NOT NULL AND retired_at < pg_catalog.statement_timestamp() - pg_catalog.make_interval(secs => $2)"
-							  " AND (system_identifier <> $4 OR retired_by < $3)"
-							  " FROM s3v.history WHERE index_id = $1",
-							  4, types, values, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read s3v.history");
-	retained.manifests = MemoryContextAlloc(context, sizeof(char *) * (SPI_processed + 1));
-	retained.expired = MemoryContextAlloc(context, sizeof(int64) * (SPI_processed + 1));
-	for (i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-
-		if (DatumGetBool(SPI_getbinval(tuple, desc, 3, &isnull)))
-			retained.expired[retained.expired_count++] = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-		else
-			retained.manifests[retained.count++] = MemoryContextStrdup(context, SPI_getvalue(tuple, desc, 2));
-	}
-	SPI_finish();
-	catalog_leave(&scope);
-	return retained;
-}
-
-static void
-forget_expired(Oid index_id, const Retained *retained)
-{
-	Oid			types[2] = {OIDOID, INT8OID};
-	Datum		values[2];
-	int			i;
-
-	values[0] = ObjectIdGetDatum(index_id);
-	for (i = 0; i < retained->expired_count; i++)
-	{
-		values[1] = Int64GetDatum(retained->expired[i]);
-		(void) catalog_execute("DELETE FROM s3v.history WHERE index_id = $1 AND version = $2", 2, types, values, NULL, NULL);
-	}
-}
-
-static void
-record_owner(Oid index_id, uint64 number)
-{
-	Oid			types[2] = {OIDOID, INT8OID};
-	Datum		values[2];
-
-	values[0] = ObjectIdGetDatum(index_id);
-	values[1] = Int64GetDatum((int64) number);
-	if (catalog_execute("UPDATE s3v.version SET owner = $2 WHERE index_id = $1", 2, types, values, NULL, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("index with OID %u was dropped or synced by another transaction", index_id)));
-}
-
-static Oid
-owner_of_index(Oid index_id)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /* ---- one index ---- */
 
 /* Under the sync's lock, then the latest committed state: an old snapshot would not know the newest version's objects. */
@@ -177,7 +61,7 @@ collect_index(Collection *collection, Oid index_id)
 	Oid			owner;
 
 	sync_lock(index_id, true);
-	owner = owner_of_index(index_id);
+	owner = index_owner(index_id);
 	if (!OidIsValid(owner))
 		return;					/* dropped while we waited: the folder is handled with the unknown ones, next time */
 	PushActiveSnapshot(GetLatestSnapshot());
@@ -190,11 +74,11 @@ collect_index(Collection *collection, Oid index_id)
 	}
 	store = server_store(collection->server, owner);
 	number = ownership_claim(call, store, index->uuid, version->owner, false);
-	retained = read_history(collection, index_id);
+	retained = retained_read(index_id, collection->keep_seconds);
 	boundary_check(call, s3v_collect(boundary_env(call), store, index->uuid, retained.manifests, retained.count,
 									 collection->keep_seconds, number, &result, &err), &err);
-	forget_expired(index_id, &retained);
-	record_owner(index_id, number);
+	retained_forget_expired(index_id, &retained);
+	ownership_record(index_id, number);
 	ownership_verify(call, store, index->uuid, number);
 	PopActiveSnapshot();
 	add_collected(collection, &result);
@@ -440,37 +324,4 @@ s3v_gc(PG_FUNCTION_ARGS)
 		put_collection(set, &collection);
 	}
 	return (Datum) 0;
-}
-
-Datum
-s3v_adopt(PG_FUNCTION_ARGS)
-{
-	Oid			index_id = PG_GETARG_OID(0);
-	S3vCall    *call = boundary_begin();
-	S3vIndex   *index;
-	S3vVersion *version;
-	s3v_store  *store;
-	uint64		number;
-
-	PreventCommandIfReadOnly("s3v_adopt()");
-	if (!is_s3v_index(index_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("relation with OID %u is not an s3v index", index_id)));
-	index = catalog_index(index_id, GetActiveSnapshot());
-	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
-
-	sync_lock(index_id, true);
-	PushActiveSnapshot(GetLatestSnapshot());
-	version = catalog_version(index_id, GetActiveSnapshot());
-	if (version == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index \"%s\" has no version row", get_rel_name(index_id))));
-	store = server_store(GetForeignTable(index_id)->serverid, owner_of_index(index_id));
-	number = ownership_claim(call, store, index->uuid, version->owner, true);
-	record_owner(index_id, number);
-	PopActiveSnapshot();
-	PG_RETURN_VOID();
 }

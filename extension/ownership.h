@@ -16,6 +16,12 @@ extern uint64 ownership_claim(S3vCall *call, s3v_store *store, const char *uuid,
 /* Raises 55000 when somebody else has taken the prefix since: looked at before the commit. */
 extern void ownership_verify(S3vCall *call, s3v_store *store, const char *uuid, uint64 number);
 
+/* Writes the number claimed into the version row. (adopt.c) */
+extern void ownership_record(Oid index_id, uint64 number);
+
+/* Owner of an index, whose credentials reach the store; InvalidOid when it was dropped meanwhile. (adopt.c) */
+extern Oid	index_owner(Oid index_id);
+
 /* After the prefix of a dropped index is gone. */
 extern void ownership_forget(const char *uuid);
 

@@ -10,20 +10,16 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
-#include "miscadmin.h"
 #include "portability/instr_time.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "boundary.h"
 #include "columns.h"
-#include "compat.h"
 #include "query.h"
 #include "server.h"
 
@@ -38,68 +34,6 @@ milliseconds_since(instr_time *start)
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, *start);
 	return INSTR_TIME_GET_MILLISEC(now);
-}
-
-/* SELECT on the index, and on every column of the source that a hit is made of: checked before the first request is sent. */
-static void
-check_rights(const S3vQuery *query)
-{
-	Oid			user = GetUserId();
-	Oid			source = query->index->source;
-	const char *source_name = get_rel_name(source);
-
-	if (relation_acl(query->index->index_id, user, ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_TABLE, get_rel_name(query->index->index_id));
-	if (schema_acl(get_rel_namespace(source), user, ACL_USAGE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, get_namespace_name(get_rel_namespace(source)));
-	if (relation_acl(source, user, ACL_SELECT) != ACLCHECK_OK)
-	{
-		int			i;
-
-		if (pg_attribute_aclcheck(source, query->source->key.attnum, user, ACL_SELECT) != ACLCHECK_OK ||
-			pg_attribute_aclcheck(source, query->source->vector.attnum, user, ACL_SELECT) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, source_name);
-		for (i = 0; i < query->source->metadata_count; i++)
-		{
-			if (pg_attribute_aclcheck(source, query->source->metadata[i].attnum, user, ACL_SELECT) != ACLCHECK_OK)
-				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, source_name);
-		}
-	}
-	if (check_enable_rls(source, InvalidOid, false) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("row-level security of table \"%s\" applies to the caller", source_name),
-				 errdetail("s3v does not yet search under row-level security policies."),
-				 errhint("Query as a role that the policies do not restrict.")));
-}
-
-static void
-check_vector(const S3vQuery *query)
-{
-	const S3vQueryArgs *args = query->args;
-
-	if (args->dimensions != query->index->dimensions)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("query vector has %d dimensions, but index \"%s\" has %d",
-						args->dimensions, get_rel_name(query->index->index_id), query->index->dimensions)));
-	switch (s3v_vector_check(args->vector, args->dimensions))
-	{
-		case S3V_VECTOR_NOT_FINITE:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("query vector contains NaN or infinity")));
-			break;
-		case S3V_VECTOR_ZERO:
-			if (query->index->metric == S3V_COSINE)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("query vector is zero, which has no cosine distance to anything"),
-						 errhint("Use an index with metric l2 or ip for vectors that may be zero.")));
-			break;
-		case S3V_VECTOR_FINE:
-			break;
-	}
 }
 
 /* An index younger than the snapshot: not built there, so its source is scanned. */
@@ -152,7 +86,7 @@ open_query(S3vQuery *query)
 	ReleaseSysCache(tuple);
 	query->server = GetForeignTable(index_id)->serverid;
 
-	check_rights(query);
+	query_check_rights(query);
 	query->settings = settings_resolve(index_id, query->args->options);
 	if (query->args->filter != NULL)
 		query->filter = metadata_filter(query->source, query->args->filter);
@@ -234,7 +168,6 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	char	   *reason;
 
 	*pending = NULL;
-	query->version = catalog_version(query->index->index_id, query->snapshot);
 	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
 		return "few keys are allowed: they are read from the source";
 	if (query->version == NULL || query->version->version == 0)
@@ -438,7 +371,8 @@ query_run(const S3vQueryArgs *args)
 	open_query(query);
 	if (args->vector_is_null)
 		return query;
-	check_vector(query);
+	query_check_vector(query);
+	query->version = catalog_version(query->index->index_id, query->snapshot);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

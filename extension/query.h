@@ -70,6 +70,13 @@ typedef struct S3vQuery
 /* Runs the query under the active snapshot; hits are sorted and live in the current memory context. */
 extern S3vQuery *query_run(const S3vQueryArgs *args);
 
+/*
+ * Raises 42501 unless the caller may read the index and every column of the source that a hit is made of; 0A000 under row-level security;
+ * 22023 for a vector that has no distance to anything. (query_rights.c)
+ */
+extern void query_check_rights(const S3vQuery *query);
+extern void query_check_vector(const S3vQuery *query);
+
 /* Reads rows of the source into the hits, exactly: filter, key set and distance. (query_source.c) */
 extern int64 query_read_keys(S3vQuery *query, const S3vKey *keys, int count);
 extern void query_scan_source(S3vQuery *query);

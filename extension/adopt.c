@@ -1,0 +1,81 @@
+/* s3v_adopt: takes over the prefix of an index that was restored, copied or promoted; and the marker's number in the version row. */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "foreign/foreign.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "boundary.h"
+#include "catalog.h"
+#include "compat.h"
+#include "ownership.h"
+#include "server.h"
+#include "sync.h"
+
+PG_FUNCTION_INFO_V1(s3v_adopt);
+
+void
+ownership_record(Oid index_id, uint64 number)
+{
+	Oid			types[2] = {OIDOID, INT8OID};
+	Datum		values[2];
+
+	values[0] = ObjectIdGetDatum(index_id);
+	values[1] = Int64GetDatum((int64) number);
+	if (catalog_execute("UPDATE s3v.version SET owner = $2 WHERE index_id = $1", 2, types, values, NULL, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("index with OID %u was dropped or synced by another transaction", index_id)));
+}
+
+Oid
+index_owner(Oid index_id)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+Datum
+s3v_adopt(PG_FUNCTION_ARGS)
+{
+	Oid			index_id = PG_GETARG_OID(0);
+	S3vCall    *call = boundary_begin();
+	S3vIndex   *index;
+	S3vVersion *version;
+	s3v_store  *store;
+	uint64		number;
+
+	PreventCommandIfReadOnly("s3v_adopt()");
+	if (!is_s3v_index(index_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation with OID %u is not an s3v index", index_id)));
+	index = catalog_index(index_id, GetActiveSnapshot());
+	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
+
+	sync_lock(index_id, true);
+	PushActiveSnapshot(GetLatestSnapshot());
+	version = catalog_version(index_id, GetActiveSnapshot());
+	if (version == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index \"%s\" has no version row", get_rel_name(index_id))));
+	store = server_store(GetForeignTable(index_id)->serverid, index_owner(index_id));
+	number = ownership_claim(call, store, index->uuid, version->owner, true);
+	ownership_record(index_id, number);
+	PopActiveSnapshot();
+	PG_RETURN_VOID();
+}
