@@ -90,7 +90,7 @@ INSERT INTO s3v.price VALUES
     ('s3.storage', 0.023, 'one GB (10^9 bytes) for a month', '2026-10-01');
 
 GRANT SELECT ON s3v.index, s3v.version, s3v.history, s3v.stale, s3v.dropped, s3v.price TO PUBLIC;
-GRANT SELECT ON SEQUENCE s3v.change_id TO PUBLIC;    -- pg_dump by the database's owner reads it
+GRANT SELECT ON SEQUENCE s3v.change_id TO pg_database_owner;     -- pg_dump by the database's owner reads it
 
 SELECT pg_catalog.pg_extension_config_dump('s3v.index', '');
 SELECT pg_catalog.pg_extension_config_dump('s3v.version', '');

@@ -14,7 +14,7 @@ readonly DAEMONS="rgw osd mon"
 
 die() { echo "radosgw.sh: $*" >&2; exit 1; }
 
-usage() { sed -n 's/^#   //p' "$0" >&2; exit 2; }
+usage() { sed -n '2,/^set/s/^#   //p' "$0" >&2; exit 2; }
 
 # --- configuration ---
 
@@ -92,8 +92,8 @@ spawn() {
 # Is the process of that pid file alive, and is it still ours? A pid may be in use again after a reboot or a long time.
 is_running() {
   local dir=$1 name=$2 pid
-  pid=$(cat "$dir/$name.pid" 2>/dev/null) || return 1
-  tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$dir/ceph.conf"
+  pid=$(cat "$dir/$name.pid" 2>/dev/null) && [ -e "/proc/$pid" ] || return 1
+  { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$dir/ceph.conf"
 }
 
 # wait_until SECONDS COMMAND...
@@ -102,6 +102,17 @@ wait_until() {
   shift
   until "$@"; do
     [ $SECONDS -lt $end ] || return 1
+    sleep 0.05
+  done
+}
+
+# wait_for_daemon DIR NAME COMMAND...: until the command succeeds; ends early if the daemon does.
+wait_for_daemon() {
+  local dir=$1 name=$2 end=$((SECONDS + 60))
+  shift 2
+  until "$@"; do
+    is_running "$dir" "$name" || die "$name ended: $(tail -n 3 "$dir/log/$name.out")"
+    [ $SECONDS -lt $end ] || die "$name does not answer, see $dir/log"
     sleep 0.05
   done
 }
@@ -127,10 +138,10 @@ ceph_says() {
 start_osd() {
   local dir=$1 uuid
   uuid=$(cat /proc/sys/kernel/random/uuid)
-  wait_until 30 ceph_says "$dir" '^0$' osd new "$uuid" || die "the monitor does not answer, see $dir/log"
+  wait_for_daemon "$dir" mon ceph_says "$dir" '^0$' osd new "$uuid"
   ceph-osd -c "$dir/ceph.conf" -i 0 --mkfs --osd-uuid "$uuid" >>"$dir/log/mkfs.out" 2>&1
   spawn "$dir" osd ceph-osd -i 0
-  wait_until 30 ceph_says "$dir" '1 up' osd stat || die "the OSD does not start, see $dir/log"
+  wait_for_daemon "$dir" osd ceph_says "$dir" '1 up' osd stat
 }
 
 http_answers() { curl -s -o /dev/null "http://127.0.0.1:$1/"; }
@@ -156,10 +167,10 @@ start() {
   start_monitor "$dir" "$port"
   start_osd "$dir"
   spawn "$dir" rgw radosgw -n client.rgw.a
-  wait_until 60 http_answers "$port" || die "radosgw does not answer, see $dir/log"
+  wait_for_daemon "$dir" rgw http_answers "$port"
   radosgw-admin -c "$dir/ceph.conf" -n client.rgw.a user create --uid=s3v --display-name=s3v \
     --access-key=$ACCESS_KEY --secret-key=$SECRET_KEY >/dev/null 2>>"$dir/log/admin.out" || die "no user, see $dir/log"
-  wait_until 30 make_bucket "$port" || die "could not create bucket $BUCKET"
+  wait_for_daemon "$dir" rgw make_bucket "$port"
   trap - ERR EXIT
   echo "$port" >"$dir/port"
 }
@@ -178,12 +189,11 @@ signal_all() {
   done
 }
 
-# A stopped (SIGSTOP) daemon hears only KILL and CONT; nothing of value is lost by KILL, for all data are in memory.
+# Nothing of value is lost by KILL, for all data are in memory; a daemon halted by a test (SIGSTOP) hears it, too.
 stop() {
   local dir=$1
-  signal_all CONT "$dir"
   signal_all TERM "$dir"
-  wait_until 5 none_running "$dir" || signal_all KILL "$dir"
+  wait_until 1 none_running "$dir" || signal_all KILL "$dir"
   wait_until 5 none_running "$dir" || die "daemons of $dir do not stop"
 }
 

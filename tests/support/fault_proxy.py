@@ -155,7 +155,7 @@ class Proxy:
                 except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                     break
                 body = await reader.readexactly(request.length)
-                upstream = await self.exchange(request, body, writer, upstream)
+                upstream = await self.exchange(request, body, (reader, writer), upstream)
         except (ClientGone, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
@@ -163,7 +163,7 @@ class Proxy:
             if upstream:
                 upstream[1].close()
 
-    async def exchange(self, request, body, writer, upstream):
+    async def exchange(self, request, body, client, upstream):
         """One request and its answer. Returns the connection to the server, to be used again, or None."""
         self.count += 1
         number, started = self.count, time.monotonic()
@@ -174,28 +174,28 @@ class Proxy:
             if fault == 'delay':
                 await asyncio.sleep(rule.get('ms', 0) / 1000)
             if fault == 'reset':
-                reset(writer)
+                reset(client[1])
             if fault == 'stall' and rule.get('at') is None:
-                await until_gone(writer)
+                await until_gone(client)
             made_up = made_up_answer(fault)
             if made_up:
                 entry['status'] = int(made_up.split(b' ')[1])
-                await send(writer, made_up)
+                await send(client[1], made_up)
                 return upstream
-            return await self.pass_on(request, body, writer, upstream, rule, entry)
+            return await self.pass_on(request, body, client, upstream, rule, entry)
         finally:
             self.write_log(number, request, started, entry)
 
-    async def pass_on(self, request, body, writer, upstream, rule, entry):
-        fault = rule.get('fault') if rule else None
+    async def pass_on(self, request, body, client, upstream, rule, entry):
+        writer, fault = client[1], rule.get('fault') if rule else None
         head = request.without(b'range') if fault == 'norange' else request.head
         upstream, answer = await self.ask(head + body, upstream)
-        pieces = body_pieces(request, answer, upstream[0])
+        pieces = body_pieces(request, answer, upstream[0], rule.get('rate', 10) if fault == 'drip' else None)
         if fault in ('after500', 'reset_after', 'stall_after'):
             async for _ in pieces:
                 pass
             if fault == 'stall_after':
-                await until_gone(writer)
+                await until_gone(client)
             if fault == 'reset_after':
                 reset(writer)
             entry['status'] = 500
@@ -203,31 +203,28 @@ class Proxy:
             return upstream
         entry['status'] = int(answer.start.split(' ')[1])
         await send(writer, answer.head)
-        sent = 0
-        async for frame, piece in pieces:
-            piece = await self.damage(rule, fault, piece, sent, writer, entry)
-            sent += len(piece)
-            await send(writer, frame % piece if frame else piece)
-            entry['bytes'] = sent
-            if fault == 'drip':
-                await asyncio.sleep(len(piece) / rule.get('rate', 10))
+        async for piece in pieces:
+            piece = await self.damage(rule, fault, piece, client, entry)
+            await send(writer, b'%x\r\n%b\r\n' % (len(piece), piece) if answer.chunked else piece)
+            entry['bytes'] += len(piece)
         if answer.headers.get('connection', '').lower() == 'close':
             upstream[1].close()
             raise ClientGone
         return upstream
 
-    async def damage(self, rule, fault, piece, sent, writer, entry):
-        at = rule.get('at', 0) if rule else 0
-        inside = sent <= at < sent + len(piece)
-        if fault == 'flip' and inside:
+    async def damage(self, rule, fault, piece, client, entry):
+        sent, at = entry['bytes'], rule.get('at', 0) if rule else 0
+        if not sent <= at < sent + len(piece):
+            return piece
+        if fault == 'flip':
             damaged = bytearray(piece)
             damaged[at - sent] ^= 0xff
             return bytes(damaged)
-        if fault in ('cut', 'stall') and inside:
-            await send(writer, piece[:at - sent])
+        if fault in ('cut', 'stall'):
+            await send(client[1], piece[:at - sent])
             entry['bytes'] = at
             if fault == 'stall':
-                await until_gone(writer)
+                await until_gone(client)
             raise ClientGone
         return piece
 
@@ -289,9 +286,10 @@ def reset(writer):
     raise ClientGone
 
 
-async def until_gone(writer):
-    while not writer.transport.is_closing():
-        await asyncio.sleep(0.05)
+async def until_gone(client):
+    reader, writer = client
+    while not reader.at_eof() and not writer.transport.is_closing():
+        await asyncio.sleep(0.01)
     raise ClientGone
 
 
@@ -332,26 +330,29 @@ async def answer_head(data, connection):
             return answer
 
 
-async def body_pieces(request, answer, reader):
-    """The answer's body, as pairs of a frame to put the piece into (chunked) and the piece."""
+async def body_pieces(request, answer, reader, rate):
+    """The answer's body piece by piece; the empty piece ends a chunked one. With a rate: so many bytes a second."""
     status = int(answer.start.split(' ')[1])
     if request.verb == 'HEAD' or status in (204, 304):
         return
-    if not answer.chunked:
-        left = answer.length
-        while left:
+    left = answer.length
+    while answer.chunked or left:
+        if answer.chunked:
+            size = int((await reader.readuntil(b'\r\n')).split(b';')[0], 16)
+            piece = await reader.readexactly(size)
+            await reader.readexactly(2)
+        else:
             piece = await reader.read(min(PIECE, left))
-            if not piece:
-                raise ClientGone
             left -= len(piece)
-            yield None, piece
-        return
-    while True:
-        size = int((await reader.readuntil(b'\r\n')).split(b';')[0], 16)
-        piece = await reader.readexactly(size)
-        await reader.readexactly(2)
-        yield b'%x\r\n' % size + b'%b\r\n', piece
-        if size == 0:
+        step = max(1, rate // 10) if rate else PIECE
+        for begin in range(0, len(piece), step):
+            yield piece[begin:begin + step]
+            if rate:
+                await asyncio.sleep(step / rate)
+        if not piece and not answer.chunked:
+            raise ClientGone
+        if not piece:
+            yield piece
             return
 
 

@@ -15,7 +15,7 @@ use Time::HiRes qw(time sleep);
 
 our @EXPORT = qw(
   require_s3 new_cluster own_radosgw server_sql make_table session
-  objects store_object read_object delete_objects
+  objects store_object delete_objects
   differences wait_until explained log_of
 );
 
@@ -23,15 +23,16 @@ my $here = $ENV{S3V_INTEGRATION_DIR} or die "run this with tests/integration/run
 my $home = $ENV{TESTDIR};
 my @radosgw;
 
+# Taken out of the environment: servers that a test starts must not know them, and PostgreSQL logs its environment at debug3.
+my %given = map { $_ => delete $ENV{ "S3V_TEST_S3_" . uc $_ } } qw(endpoint bucket access_key secret_key);
+
 # ---- S3 servers ----------------------------------------------------------------------------------------------------------
 
 # The S3 server that our caller started, as a hash: endpoint, bucket, access_key, secret_key. Skips the file without one, or
 # fails it where that must not be.
 sub require_s3
 {
-	my %s3 = map { $_ => $ENV{ "S3V_TEST_S3_" . uc $_ } } qw(endpoint bucket access_key secret_key);
-
-	return \%s3 if defined $s3{endpoint};
+	return { %given } if defined $given{endpoint};
 	BAIL_OUT("no S3 server: S3V_TEST_S3_ENDPOINT is not set") if $ENV{S3V_TEST_S3_REQUIRED};
 	plan(skip_all => 'no S3 server: S3V_TEST_S3_ENDPOINT is not set');
 }
@@ -102,13 +103,6 @@ sub store_object
 	return;
 }
 
-sub read_object
-{
-	my ($s3, $key) = @_;
-
-	return s3_tool($s3, '', 'get', $key);
-}
-
 sub delete_objects
 {
 	my ($s3, @keys) = @_;
@@ -129,12 +123,13 @@ my $test_functions = q{
 	CREATE FUNCTION test_cosine(a real[], b real[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$
 		SELECT 1 - sum(x::float8 * y) / sqrt(sum(x::float8 * x) * sum(y::float8 * y)) FROM unnest(a, b) v(x, y) $$;
 
-	-- Rows in which the index, every list probed, and the table differ: missing, too many, or at another distance.
+	-- Rows in which the index, every list probed, and the table differ: missing, too many, or at another distance. Missing objects are
+	-- an error here: the scan that would replace them agrees with the table whatever the index says.
 	CREATE FUNCTION test_differences(index regclass, source regclass, probe real[]) RETURNS bigint LANGUAGE plpgsql AS $$
 	DECLARE
 		result bigint;
 	BEGIN
-		EXECUTE format('SELECT count(*) FROM s3v_query(%L, $1, 10000, options => ''{"probes": 1000000}'') h
+		EXECUTE format('SELECT count(*) FROM s3v_query(%L, $1, 10000, options => ''{"probes": 1000000, "on_missing": "error"}'') h
 			FULL JOIN (SELECT id::text AS key, test_cosine(embedding, $1) AS distance FROM %s WHERE embedding IS NOT NULL) t
 			USING (key) WHERE h.distance IS NULL OR t.distance IS NULL OR abs(h.distance - t.distance) > 1e-6', index, source)
 			INTO result USING probe;
@@ -184,12 +179,13 @@ sub session
 	return S3vTest::Session->new(@_);
 }
 
-# 0 when the index, all its lists probed, says what the table says.
+# 0 when the index, all its lists probed, says what the table says; else in how many rows they differ, or the error.
 sub differences
 {
 	my ($node, $database, $index, $table, $dims) = @_;
+	my ($status, $out, $err) = $node->psql($database, "SELECT test_differences('$index', '$table', test_vector(77, $dims, 20))");
 
-	return $node->safe_psql($database, "SELECT test_differences('$index', '$table', test_vector(77, $dims, 20))");
+	return $status == 0 ? $out : $err;
 }
 
 # One number or text of s3v_explain's answer.

@@ -220,7 +220,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 	int (*original)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
 
 	if (node != NULL && strcmp(node, "hangs.example") == 0)
-		sleep(60);
+		sleep(4);
 	return original(node, service, hints, result);
 }
 EOC
@@ -248,11 +248,13 @@ $watcher = session($node, $db);
 		my $ms = ms_since($then);
 		is($answer->{state}, '57014', "a name look-up that hangs, $cause");
 		cmp_ok($ms, '<', AT_ONCE_MS, sprintf('%s: after %.0f ms', $cause, $ms));
+		# Until the look-up ends by itself, a thread of libcurl waits for it, with a pair of sockets.
+		sleep(4.5) if $cause eq 'cancelled';
 		$descriptors //= $session->descriptors;
 	}
 	is($session->must('SELECT 1'), '1', 'the session goes on');
-	# A thread of libcurl still waits for the name, with its pair of sockets: until the look-up ends, not longer.
-	cmp_ok($session->descriptors, '<=', $descriptors, "descriptors: $descriptors after the first, " . $session->descriptors . ' after the third');
+	wait_until('the look-ups have ended', sub { $session->descriptors <= $descriptors }, 10);
+	pass('and holds as many descriptors as before');
 	$session->must("SET statement_timeout = '300ms'");
 	my $answer = $session->query($sync);
 	is($answer->{state}, '57014', 'a name look-up that hangs, statement_timeout');

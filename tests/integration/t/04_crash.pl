@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use PostgreSQL::Test::Utils;
 use S3vTest;
 use S3vTest::Proxy;
 use Test::More;
@@ -160,10 +161,12 @@ sub sync_in_its_middle
 {
 	change_rows();
 	my $session = sync_in_its_middle();
+	chomp(my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0]);
 	$node->kill9;
 	$proxy->rules;
 	$session->result;
 	$session->quit;
+	wait_until('the postmaster is gone', sub { !kill(0, $postmaster) });
 	wait_until('the server starts again', sub { $node->start(fail_ok => 1) }, 30);
 	is(differences($node, $db, 'docs_s3v', 'docs', 64), '0', 'postmaster killed with -9: the query equals the table');
 	is($node->psql($db, q{SELECT * FROM s3v_sync('docs')}), 0, 'and the next sync works');

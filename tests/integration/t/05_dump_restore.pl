@@ -7,10 +7,11 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use S3vTest;
+use S3vTest::Proxy;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $s3 = require_s3();
+my $s3 = S3vTest::Proxy->before(require_s3());
 my $prefix = "it-dump-$$";
 my $node = new_cluster('original');
 
@@ -146,6 +147,25 @@ is(differences($node, 'original', 'docs_s3v', 'docs', 32), '0', 'and its version
 	$session->must('DELETE FROM docs WHERE id = 400');
 	is($session->query(q{SELECT * FROM s3v_sync('docs')})->{state}, '55000', 'now it is the copy that refuses');
 	$session->quit;
+}
+
+# A take-over while the other one is at work: that one has claimed already, and must find out before it commits.
+{
+	my $session = session($node, 'original');
+	$session->must('DELETE FROM docs WHERE id = 500');
+	my $versions = $session->must('SELECT index_id, version FROM s3v.version ORDER BY 1');
+	$s3->{proxy}->rules('verb=PUT,key=/manifest/,nth=1,fault=delay,ms=1500');
+	$session->send(q{SELECT * FROM s3v_sync('docs')});
+	wait_until('the sync writes its manifest', sub { $s3->{proxy}->hits == 1 });
+	$node->safe_psql('copy', q{SELECT s3v_adopt('docs_s3v')});
+	my $answer = $session->result;
+	$s3->{proxy}->rules;
+	is($answer->{state}, '55000', 'a sync that was overtaken refuses at its end');
+	is($session->must('SELECT index_id, version FROM s3v.version ORDER BY 1'), $versions, 'and publishes nothing');
+	is($session->must(q{SELECT test_differences('docs_s3v', 'docs', test_vector(77, 32, 20))}), '0', 'its queries go on');
+	$session->quit;
+	$node->safe_psql('copy', q{SELECT s3v_adopt('unbuilt_s3v')});
+	is($node->psql('copy', q{SELECT * FROM s3v_sync('docs')}), 0, 'the one that took over syncs');
 }
 
 done_testing();

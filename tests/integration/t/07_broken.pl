@@ -180,27 +180,25 @@ sub all_fail_with
 	is($warm->query(sprintf $all, 'docs_s3v')->{out}, $truth, "$what: set right, the session that saw the errors goes on");
 }
 
-all_fail_with('no such bucket', '08001', qr/ERROR|WARNING.*no-such-bucket.*HINT/s,
+all_fail_with('no such bucket', '08001', qr/(ERROR|WARNING): .*bucket "no-such-bucket-\d+" does not exist at.*HINT:.*url/s,
 	"ALTER SERVER lake OPTIONS (SET url 's3://no-such-bucket-$$/p')", "ALTER SERVER lake OPTIONS (SET url 's3://$s3->{bucket}/$prefix')");
-all_fail_with('a wrong secret', '42501', qr/(ERROR|WARNING): .*(SignatureDoesNotMatch|denied|403)/s,
+all_fail_with('a wrong secret', '42501', qr/(ERROR|WARNING): .*permission denied by .*HINT:.*credentials/s,
 	"ALTER $mapping (SET secret_access_key '$canary')", "ALTER $mapping (SET secret_access_key '$s3->{secret_key}')");
-all_fail_with('an unknown key', '42501', qr/(ERROR|WARNING): .*(InvalidAccessKeyId|denied|403)/s,
+all_fail_with('an unknown key', '42501', qr/(ERROR|WARNING): .*permission denied by .*HINT:.*credentials/s,
 	"ALTER $mapping (SET access_key_id 'nobody', SET secret_access_key '$canary')",
 	"ALTER $mapping (SET access_key_id '$s3->{access_key}', SET secret_access_key '$s3->{secret_key}')");
-all_fail_with('a wrong session token', '42501', qr/(ERROR|WARNING): .*(denied|token|403|401)/is,
-	"ALTER $mapping (ADD session_token '$token_canary')", "ALTER $mapping (DROP session_token)");
 all_fail_with('nobody listens', '08006', qr/127\.0\.0\.1:1\b/, "ALTER SERVER lake OPTIONS (SET endpoint 'http://127.0.0.1:1')",
 	"ALTER SERVER lake OPTIONS (SET endpoint '$s3->{endpoint}')");
 all_fail_with('no such host', '08006', qr/no-such-host\.invalid/,
 	"ALTER SERVER lake OPTIONS (SET endpoint 'http://no-such-host.invalid:80', ADD allow_http 'true')",
 	"ALTER SERVER lake OPTIONS (SET endpoint '$s3->{endpoint}', DROP allow_http)");
 
-# A directory that is gone is a store that is gone, not objects that are missing.
+# A directory without the objects, as on a standby: they are missing, and the source is scanned.
 rename($directory, "$directory.away") or die;
 {
 	my $answer = cold()->query(sprintf $all, 'filed_s3v');
-	is($answer->{state}, '08001', 'file://: the directory is gone');
-	like($answer->{err}, qr/\Q$directory\E/, 'file://: it is named');
+	is($answer->{out}, $truth, 'file://: the directory is gone, and the answer is the table\'s');
+	like($answer->{err}, qr/WARNING:  58P01: objects of index "filed_s3v" are missing/, 'file://: with a WARNING');
 }
 rename("$directory.away", $directory) or die;
 is(cold()->query(sprintf $all, 'filed_s3v')->{out}, $truth, 'file://: back again');
@@ -210,6 +208,9 @@ is(cold()->query(sprintf $all, 'filed_s3v')->{out}, $truth, 'file://: back again
 $node->safe_psql($db, "CREATE ROLE stranger LOGIN; GRANT SELECT ON docs, docs_s3v TO stranger");
 my $stranger = session($node, $db, user => 'stranger');
 push @sessions, $stranger;
+# A token goes out with each request, signed; radosgw takes it or leaves it, and neither may print it.
+$node->safe_psql($db, "ALTER $mapping (ADD session_token '$token_canary')");
+cold()->query(q{SELECT * FROM s3v_query('docs_s3v', test_vector(7, 32, 20))});
 $node->safe_psql($db, "ALTER $mapping (SET secret_access_key '$canary')");
 foreach my $session (cold(), $stranger)
 {
@@ -228,7 +229,7 @@ is($answer->{state}, '22023', 'a secret with blanks is refused');
 $answer = cold()->query("ALTER SERVER lake OPTIONS (ADD secret_access_key '$canary')");
 is($answer->{state}, 'HV00D', 'a secret does not belong on a server');
 my $log = log_of($node);
-cmp_ok(length($log), '>', 1e6, 'the server wrote a long log, at debug5');
+cmp_ok(length($log), '>', 1e5, 'the server wrote a long log, at debug5');
 foreach my $secret ($canary, $token_canary, $s3->{secret_key})
 {
 	# What users write is theirs: the statements that set it.
