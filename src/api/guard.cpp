@@ -1,7 +1,6 @@
 #include "api/guard.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "format/names.h"
 
@@ -15,7 +14,7 @@ void Copy(char (&buffer)[n], std::string_view text) noexcept {
   if (size < text.size()) {
     while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
   }
-  std::memcpy(buffer, text.data(), size);
+  std::copy_n(text.data(), size, buffer);
   buffer[size] = '\0';
 }
 

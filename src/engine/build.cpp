@@ -26,10 +26,11 @@ constexpr size_t kMaxMetadata = 16u << 20;
 constexpr size_t kSamplePerList = 128;
 constexpr size_t kEnoughPerList = 64;  // with fewer, training is followed by a refinement over all rows
 
-// Sampled rows are easier queries than those to come: the lists were trained on them (docs/design/build.md).
-constexpr double kCalibrationMargin = 0.02;
-constexpr double kMostCalibrated = 0.995;
-constexpr size_t kCalibrationQueries = 256;
+// Measured in docs/design/probing.md: so much of what is missing to full recall is added to the target, because sampled
+// rows are not queries.
+constexpr double kCalibrationMargin = 0.4;
+constexpr size_t kCalibrationQueries = 512;
+constexpr size_t kLeastCalibrationQueries = 64;
 constexpr size_t kCalibrationNeighbours = 10;
 
 // glibc keeps freed blocks of several megabytes for itself once it has seen larger ones come and go; each phase would
@@ -46,9 +47,11 @@ double ProcessCpuSeconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// About 250 entries a list from 512 dimensions on, more where vectors are shorter: a list is then worth its request.
+// Lists of sqrt(rows) entries, within bounds that make a list worth its request: 250 to 500 entries at 128 dimensions,
+// 250 at 768 and more (docs/design/probing.md).
 size_t ChooseLists(uint64_t rows, size_t dimensions) {
-  const double entries = std::clamp(250.0 * std::sqrt(512.0 / static_cast<double>(dimensions)), 250.0, 1000.0);
+  const double most = std::clamp(192000.0 / static_cast<double>(dimensions), 250.0, 500.0);
+  const double entries = std::clamp(std::sqrt(static_cast<double>(rows)), 250.0, most);
   const auto lists = static_cast<uint64_t>(std::llround(static_cast<double>(rows) / entries));
   return std::clamp<uint64_t>(lists, 1, kMaxLists);
 }
@@ -99,10 +102,8 @@ class IndexBuild::Impl {
     CheckRow(key, vector, metadata);
     if (options_.metric == Metric::kInnerProduct) space_.norm_limit = std::max(space_.norm_limit, Norm(vector));
     rows_->Append(key, vector, metadata);
-    if (rows_->rows() % 1024 == 0) {
-      stop.Check();
-      Tell("reading", rows_->rows(), 0);
-    }
+    if (rows_->rows() % 256 == 0) stop.Check();
+    if (rows_->rows() % 1024 == 0) Tell("reading", rows_->rows(), 0);
   }
 
   BuildResult Finish(Stop& stop) {
@@ -111,7 +112,7 @@ class IndexBuild::Impl {
     SampleQueries();
     NeighbourLists truth(queries_, space_.width(), query_rows_, kCalibrationNeighbours);
     AssignRows(truth, stop);
-    const ProbeRule rule = CalibrateRule(truth);
+    const ProbeRule rule = CalibrateRule(truth, stop);
     WrittenLists lists = WriteLists(stop);
     return Publish(rule, std::move(lists), stop);
   }
@@ -215,8 +216,11 @@ class IndexBuild::Impl {
   }
 
   void SampleQueries() {
+    // Each keeps its ranking of all lists until the rule is found.
+    const size_t fit = memory_ / 4 / (centroids_.list_count() * sizeof(RankedList));
     const uint64_t rows = rows_->rows();
-    query_rows_ = SampleNumbers(rows, std::min<uint64_t>(rows, kCalibrationQueries), random_);
+    const uint64_t count = std::clamp(fit, kLeastCalibrationQueries, kCalibrationQueries);
+    query_rows_ = SampleNumbers(rows, std::min(rows, count), random_);
     queries_.resize(query_rows_.size() * space_.width());
     std::vector<float> row(options_.dimensions);
     for (size_t i = 0; i < query_rows_.size(); ++i) {
@@ -242,19 +246,18 @@ class IndexBuild::Impl {
     });
   }
 
-  ProbeRule CalibrateRule(NeighbourLists& truth) const {
+  ProbeRule CalibrateRule(NeighbourLists& truth, Stop& stop) const {
     Tell("calibrating", 0, query_rows_.size());
     std::vector<std::vector<uint32_t>> neighbours = truth.Take();
     std::vector<CalibrationQuery> queries(neighbours.size());
-    for (size_t i = 0; i < queries.size(); ++i) {
+    ParallelFor(queries.size(), 1, options_.threads, stop, [&](size_t i, size_t) {
       queries[i].ranked = RankLists(centroids_, std::span(queries_).subspan(i * space_.width(), space_.width()));
       queries[i].neighbour_lists = std::move(neighbours[i]);
-    }
+    });
     std::vector<uint32_t> entries;
     for (const ListSize& size : list_sizes_) entries.push_back(size.entries);
-    const double margin =
-        std::max(0.0, std::min(options_.recall + kCalibrationMargin, kMostCalibrated) - options_.recall);
-    const ProbeRule rule = Calibrate(queries, entries, options_.recall + margin);
+    const double target = options_.recall + kCalibrationMargin * (1 - options_.recall);
+    const ProbeRule rule = Calibrate(queries, entries, target);
     Tell("calibrating", query_rows_.size(), query_rows_.size());
     return rule;
   }

@@ -81,6 +81,9 @@ class Grouping {
   std::vector<uint64_t> filled_;
 };
 
+// What is sorted at once: no more than takes some tens of milliseconds, however much memory there is.
+uint64_t GroupLimit(size_t memory_bytes) { return std::clamp<uint64_t>(memory_bytes / 2, 64u << 10, 128u << 20); }
+
 size_t SegmentTarget(size_t memory_bytes) {
   return std::min<uint64_t>(kMaxSegmentBytes, std::max<uint64_t>(1u << 20, memory_bytes / 4));
 }
@@ -95,7 +98,7 @@ class ListWriter::Impl {
         segment_target_(SegmentTarget(memory_bytes)),
         store_(store),
         spill_(spill),
-        grouping_(lists, shape.dimensions, std::max<uint64_t>(memory_bytes / 2, 64 * 1024)),
+        grouping_(lists, shape.dimensions, GroupLimit(memory_bytes)),
         groups_(grouping_.count()) {
     constexpr size_t kLeastBuffer = 4 * 1024;
     constexpr size_t kMostBuffer = 1024 * 1024;
@@ -124,7 +127,7 @@ class ListWriter::Impl {
     uint64_t entries = 0;
     for (Group& group : groups_) {
       stop.Check();
-      const Bytes bytes = Load(group);
+      const Bytes bytes = Load(group, stop);
       std::vector<Record> records = Parse(bytes);
       std::ranges::sort(records, std::less<>());
       for (auto first = records.begin(); first != records.end();) {
@@ -150,13 +153,14 @@ class ListWriter::Impl {
   }
 
   // The group's own buffer is given up.
-  Bytes Load(Group& group) {
+  Bytes Load(Group& group, Stop& stop) {
     if (group.spilled.empty()) return std::move(group.buffer);
     uint64_t size = group.buffer.size();
     for (const Group::Part& part : group.spilled) size += part.size;
     Bytes bytes(size);
     uint64_t filled = 0;
     for (const Group::Part& part : group.spilled) {
+      stop.Check();
       file_->ReadAt(part.offset, std::span(bytes).subspan(filled, part.size));
       filled += part.size;
     }

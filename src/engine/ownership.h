@@ -10,12 +10,13 @@
 
 namespace s3v {
 
-// Claims the next number. `recorded` is the number in the version row (0: none yet), `known_tokens` those of this cluster's own
-// attempts, which may have aborted. `mine` carries identity and the new token. Answers the number claimed.
-// Throws kConflict when the chain's head belongs to another identity, or to an attempt that is neither recorded nor known, or when
-// somebody else wins the number. With `adopt`, whatever the head is, the next number is taken.
-uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t recorded, std::span<const ObjectId> known_tokens,
-                        const OwnerMarker& mine, bool adopt, Stop& stop);
+// Claims the next number. `recorded` is the number in the version row (0: none yet), `known_tokens` those of this
+// cluster's own attempts, which may have aborted. `mine` carries identity and the new token. Answers the number
+// claimed. Throws kConflict when the chain's head belongs to another identity, or to an attempt that is neither
+// recorded nor known, or when somebody else wins the number. With `adopt`, whatever the head is, the next number is
+// taken.
+uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t recorded,
+                        std::span<const ObjectId> known_tokens, const OwnerMarker& mine, bool adopt, Stop& stop);
 
 // Throws kConflict unless `number` is still the head of the chain.
 void VerifyOwnership(ObjectStore& store, const ObjectId& index, uint64_t number, Stop& stop);

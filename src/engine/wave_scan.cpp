@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "format/coding.h"
 #include "format/names.h"
@@ -31,7 +30,6 @@ class Wave {
             Take(*pieces_[ordinal], part, IsMetadata(request), bytes);
           } catch (const Error& error) {
             if (error.code() != Code::kCorrupted || is_last_try) throw;
-            part = Part();
             part.is_damaged = true;
             damaged.push_back(pieces_[ordinal]);
           }
@@ -44,8 +42,9 @@ class Wave {
   // What arrived of a piece before the rest of it.
   struct Part {
     bool is_damaged = false;
-    std::optional<Selection> passing;
-    Bytes scan;
+    bool is_matched = false;
+    Selection passing;  // once matched
+    Bytes scan;         // while not matched
   };
 
   bool HasFilter() const { return target_.filter != nullptr; }
@@ -77,13 +76,14 @@ class Wave {
   void Take(const Piece& piece, Part& part, bool is_metadata, ByteView bytes) {
     if (is_metadata) {
       part.passing = MatchMetadata(piece, bytes);
+      part.is_matched = true;
       if (part.scan.empty()) return;
       const Bytes scan = std::move(part.scan);
-      ScanPiece(piece, scan, &*part.passing);
+      ScanPiece(piece, scan, &part.passing);
     } else if (!HasFilter()) {
       ScanPiece(piece, bytes, nullptr);
-    } else if (part.passing) {
-      ScanPiece(piece, bytes, &*part.passing);
+    } else if (part.is_matched) {
+      ScanPiece(piece, bytes, &part.passing);
     } else {
       part.scan.assign(bytes.begin(), bytes.end());
     }

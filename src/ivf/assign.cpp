@@ -108,7 +108,9 @@ void Assign(const Centroids& centroids, std::span<const float> rows, const Assig
             std::span<uint32_t> assignment, std::span<float> distances, Stop& stop) {
   const Assigner assigner(centroids, options.parents_tried);
   const size_t width = centroids.width;
-  ParallelFor(assignment.size(), RowsPerChunk(assigner.multiply_adds_per_row()), options.threads, stop,
+  // Few of a chunk's rows try the same parent, and the product needs several to pay for bringing the lists into place.
+  constexpr size_t kRows = 1024;
+  ParallelFor(assignment.size(), RowsPerChunk(assigner.multiply_adds_per_row(), kRows), options.threads, stop,
               [&](size_t begin, size_t end) {
                 assigner.Run(rows.subspan(begin * width, (end - begin) * width), assignment.subspan(begin, end - begin),
                              distances.empty() ? distances : distances.subspan(begin, end - begin));

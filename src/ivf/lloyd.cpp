@@ -90,6 +90,8 @@ class LloydRun {
   // Repairs after the last iteration. Each puts a centroid on a row, which then is that centroid's; only rows that
   // other repairs take away can leave it empty once more.
   static constexpr int kLastRepairs = 4;
+  // A centred copy of this many rows stays in the second-level cache on its way into the product.
+  static constexpr size_t kRowsInCache = 256;
 
   std::span<float> centroid(size_t c) { return std::span(centroids_).subspan(c * rows_.width, rows_.width); }
 
@@ -98,7 +100,7 @@ class LloydRun {
   // The nearest centroid of each row: the least |c|^2 - 2 x.c. True if any row moved.
   bool AssignRows() {
     const std::vector<float> lengths = SquaredLengths(centroids_, std::vector<float>(rows_.width, 0.0f));
-    const size_t chunk = RowsPerChunk(static_cast<double>(count_ * rows_.width));
+    const size_t chunk = RowsPerChunk(static_cast<double>(count_ * rows_.width), kRowsInCache);
     std::atomic<bool> changed = false;
     ParallelFor(rows_.size(), chunk, threads_, stop_, [&](size_t begin, size_t end) {
       std::vector<float> block((end - begin) * rows_.width);
@@ -251,9 +253,9 @@ std::vector<float> SquaredLengths(std::span<const float> matrix, std::span<const
   return lengths;
 }
 
-size_t RowsPerChunk(double multiply_adds_per_row) {
-  constexpr double kMultiplyAdds = 1.5e8;
-  return static_cast<size_t>(std::clamp(kMultiplyAdds / multiply_adds_per_row, 64.0, 1024.0));
+size_t RowsPerChunk(double multiply_adds_per_row, size_t most) {
+  constexpr double kMultiplyAdds = 3e8;
+  return static_cast<size_t>(std::clamp(kMultiplyAdds / multiply_adds_per_row, 64.0, static_cast<double>(most)));
 }
 
 LloydResult Lloyd(const RowSet& rows, size_t wanted, int iterations, int threads, Random& random, Stop& stop) {

@@ -30,12 +30,12 @@ void Centre(std::span<const float> row, std::span<const float> origin, float* ou
 // Squared length of each row of `matrix` less the origin.
 std::vector<float> SquaredLengths(std::span<const float> matrix, std::span<const float> origin);
 
-// How many rows a thread takes at once when each costs this many multiply-adds: about 5 ms with AVX-512, below 50 ms
-// without.
-size_t RowsPerChunk(double multiply_adds_per_row);
+// How many rows a thread takes at once when each costs this many multiply-adds: about 10 ms with AVX-512, below 50 ms
+// with SSE4; at most `most`.
+size_t RowsPerChunk(double multiply_adds_per_row, size_t most);
 
 struct LloydResult {
-  std::vector<float> centroids;      // count x width, no two equal
+  std::vector<float> centroids;      // count x width
   std::vector<uint32_t> assignment;  // of each row of the set
   size_t count = 0;                  // at most as many as wanted, and as there are distinct rows; at least 1
 };

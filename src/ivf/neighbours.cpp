@@ -26,7 +26,8 @@ NeighbourLists::NeighbourLists(std::span<const float> queries, size_t width, std
 void NeighbourLists::Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment,
                          int threads, Stop& stop) {
   constexpr size_t kQueries = 64;
-  const size_t block = RowsPerChunk(static_cast<double>(kQueries * width_));
+  constexpr size_t kRowsInCache = 256;
+  const size_t block = RowsPerChunk(static_cast<double>(kQueries * width_), kRowsInCache);
   for (size_t begin = 0; begin < assignment.size(); begin += block) {
     const size_t count = std::min(block, assignment.size() - begin);
     ParallelFor(own_rows_.size(), kQueries, threads, stop, [&](size_t first, size_t last) {

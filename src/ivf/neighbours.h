@@ -12,7 +12,7 @@
 namespace s3v {
 
 // Add* Take. Rows come in blocks, in the assignment space, each with the list it was assigned to. Brute force, but as a
-// dense product: a twelfth of the time that scoring row by row takes. Memory: O(queries * (width + k)) and a small
+// dense product: an eleventh of the time that scoring row by row takes. Memory: O(queries * (width + k)) and a small
 // block a thread.
 class NeighbourLists {
  public:

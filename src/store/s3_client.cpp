@@ -272,6 +272,7 @@ std::string S3Client::HintFor(const S3Call& call, const HttpResponse& response) 
   }
   if (code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch")
     return "Check the credentials in the user mapping.";
+  if (code == "NoSuchBucket") return "Create the bucket, or correct the server's option url.";
   if (code == "RequestTimeTooSkewed") return "Check the clocks of this machine and of the store.";
   if (response.status == 403 && call.verb == Verb::kRead) {
     return "S3 also answers so for a missing object if the credentials may not list the bucket.";

@@ -312,63 +312,6 @@ TEST(Search, FailureAtEveryCallIsAnError) {
   EXPECT_GT(n, 0);
 }
 
-// Hands out a damaged range the first `times` times that a range is asked for.
-class DamagingStore final : public ObjectStore {
- public:
-  DamagingStore(ObjectStore& inner, int times, size_t flip_at) : inner_(inner), left_(times), flip_at_(flip_at) {}
-  void GetRanges(std::span<const RangeRequest> ranges, const RangeSink& sink, Stop& stop) override {
-    inner_.GetRanges(
-        ranges,
-        [&](size_t i, ByteView bytes) {
-          Bytes copy(bytes.begin(), bytes.end());
-          if (left_-- > 0) copy[flip_at_ % copy.size()] ^= 0x40;
-          sink(i, copy);
-        },
-        stop);
-  }
-  Bytes Get(const ObjectKey& key, uint64_t max_size, Stop& stop) override { return inner_.Get(key, max_size, stop); }
-  PutOutcome Put(const ObjectKey& key, ByteView data, PutMode mode, Stop& stop) override {
-    return inner_.Put(key, data, mode, stop);
-  }
-  std::vector<ObjectInfo> List(const std::string& prefix, Stop& stop) override { return inner_.List(prefix, stop); }
-  void Delete(std::span<const ObjectKey> keys, Stop& stop) override { inner_.Delete(keys, stop); }
-  const StoreCounters& counters() const override { return inner_.counters(); }
-
- private:
-  ObjectStore& inner_;
-  int left_;
-  size_t flip_at_;
-};
-
-TEST(Search, DamageInTransitHeals) {
-  SmallIndex& index = Shared(Metric::kL2);
-  const auto filter = Filter(R"({"n": {"$lt": 2500}})");
-  const auto passes = [](size_t row) { return row % 7 != 0 && row < 2500; };
-  for (const int times : {1, 3, 40, 60, 80}) {
-    for (const size_t flip_at : {0U, 10U, 1000000U}) {
-      // As many as there are ranges: each is asked for once more, and none a third time.
-      DamagingStore store(*index.store, times, flip_at);
-      Search search(index.navigation, Queries().row(0), {.k = 10, .probes = 40, .filter = filter.get()}, store);
-      EXPECT_THAT(KeysOf(search.Next(10, index.stop)), ElementsAreArray(index.Nearest(Queries().row(0), 10, passes)))
-          << times;
-    }
-  }
-}
-
-TEST(Search, LastingDamageIsAnErrorThatNamesTheObject) {
-  SmallIndex& index = Shared(Metric::kL2);
-  DamagingStore store(*index.store, 1000000, 100);
-  Search search(index.navigation, Queries().row(0), {.k = 10}, store);
-  try {
-    search.Next(10, index.stop);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), Code::kCorrupted);
-    const std::string segment = SegmentKey(index.built.manifest.index, index.built.manifest.segments[0].id);
-    EXPECT_NE(error.message().find(segment), std::string::npos) << error.message();
-  }
-}
-
 TEST(Search, MissingSegmentIsSaid) {
   const Table table = Clustered(200, 8, 4, 1);
   SmallIndex index(table, SmallOptions(table, Metric::kL2, 4));

@@ -78,9 +78,9 @@ TEST(OriginOf, IsTheMeanOfEvenlyTakenRows) {
 }
 
 TEST(RowsPerChunk, KeepsChunksShortButWorthwhile) {
-  EXPECT_EQ(RowsPerChunk(1), 1024u);
-  EXPECT_EQ(RowsPerChunk(240 * 784), 797u);
-  EXPECT_EQ(RowsPerChunk(1e9), 64u);
+  EXPECT_EQ(RowsPerChunk(1, 256), 256u);
+  EXPECT_EQ(RowsPerChunk(1e6, 1024), 300u);
+  EXPECT_EQ(RowsPerChunk(1e9, 1024), 64u);
 }
 
 }  // namespace

@@ -1,0 +1,170 @@
+#include "engine/wave_scan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/small_index.h"
+#include "format/names.h"
+
+namespace s3v {
+namespace {
+
+using testing::Clustered;
+using ::testing::ElementsAreArray;
+using testing::KeysOf;
+using testing::SmallIndex;
+using testing::SmallOptions;
+
+constexpr size_t kLists = 12;
+
+SmallIndex& Index() {
+  static SmallIndex index(Clustered(1000, 16, 10, 1), SmallOptions(Clustered(1, 16, 10, 1), Metric::kL2, kLists));
+  return index;
+}
+
+std::unique_ptr<const Expression> BelowFiveHundred() {
+  static const FilterColumn kColumns[] = {{"n", ColumnKind::kNumber}};
+  return Expression::Compile(R"({"n": {"$lt": 500}})", kColumns, nullptr);
+}
+
+std::vector<std::string> Truth(std::span<const float> query) {
+  return Index().Nearest(query, 10, [](size_t row) { return row % 7 != 0 && row < 500; });
+}
+
+// Changes what a store's ranges give, and in which order.
+class ChangingStore final : public ObjectStore {
+ public:
+  using Change = std::function<void(Bytes&)>;
+  ChangingStore(ObjectStore& inner, Change change, bool reverses = false)
+      : inner_(inner), change_(std::move(change)), reverses_(reverses) {}
+
+  void GetRanges(std::span<const RangeRequest> ranges, const RangeSink& sink, Stop& stop) override {
+    ++waves;
+    std::vector<std::pair<size_t, Bytes>> arrived;
+    inner_.GetRanges(
+        ranges, [&](size_t i, ByteView bytes) { arrived.emplace_back(i, Bytes(bytes.begin(), bytes.end())); }, stop);
+    if (reverses_) std::reverse(arrived.begin(), arrived.end());
+    for (auto& [i, bytes] : arrived) {
+      if (change_) change_(bytes);
+      sink(i, bytes);
+    }
+  }
+  Bytes Get(const ObjectKey& key, uint64_t max_size, Stop& stop) override { return inner_.Get(key, max_size, stop); }
+  PutOutcome Put(const ObjectKey& key, ByteView data, PutMode mode, Stop& stop) override {
+    return inner_.Put(key, data, mode, stop);
+  }
+  std::vector<ObjectInfo> List(const std::string& prefix, Stop& stop) override { return inner_.List(prefix, stop); }
+  void Delete(std::span<const ObjectKey> keys, Stop& stop) override { inner_.Delete(keys, stop); }
+  const StoreCounters& counters() const override { return inner_.counters(); }
+
+  int waves = 0;
+
+ private:
+  ObjectStore& inner_;
+  const Change change_;
+  const bool reverses_;
+};
+
+// The first `times` ranges that arrive have a byte flipped.
+ChangingStore::Change FlipFirst(int times, size_t place) {
+  return [times, place](Bytes& bytes) mutable {
+    if (times-- > 0) bytes[place % bytes.size()] ^= 0x40;
+  };
+}
+
+TEST(WaveScan, AnyOrderOfArrival) {
+  const auto filter = BelowFiveHundred();
+  const auto query = Index().table.row(0);
+  ChangingStore store(*Index().store, nullptr, true);
+  Search search(Index().navigation, query, {.k = 10, .probes = kLists, .filter = filter.get()}, store);
+  EXPECT_THAT(KeysOf(search.Next(10, Index().stop)), ElementsAreArray(Truth(query)));
+  EXPECT_EQ(search.stats().entries_scanned, 1000U);
+  EXPECT_EQ(store.waves, 1);
+}
+
+TEST(WaveScan, DamageInTransitHealsInOneMoreWave) {
+  const auto filter = BelowFiveHundred();
+  const auto query = Index().table.row(0);
+  for (const bool reverses : {false, true}) {
+    for (const size_t place : {0U, 10U, 1000000U}) {
+      // Up to as many as there are ranges: each is asked for once more, and none a third time.
+      for (int times = 1; times <= static_cast<int>(2 * kLists); ++times) {
+        ChangingStore store(*Index().store, FlipFirst(times, place), reverses);
+        Search search(Index().navigation, query, {.k = 10, .probes = kLists, .filter = filter.get()}, store);
+        EXPECT_THAT(KeysOf(search.Next(10, Index().stop)), ElementsAreArray(Truth(query))) << times;
+        EXPECT_EQ(search.stats().entries_scanned, 1000U);
+        EXPECT_EQ(store.waves, 2);
+      }
+    }
+  }
+}
+
+TEST(WaveScan, LastingDamageIsAnErrorThatNamesTheObject) {
+  for (const bool filtered : {false, true}) {
+    const auto filter = BelowFiveHundred();
+    ChangingStore store(*Index().store, FlipFirst(1000000, 100));
+    SearchOptions options{.k = 10};
+    if (filtered) options.filter = filter.get();
+    Search search(Index().navigation, Index().table.row(0), options, store);
+    try {
+      search.Next(10, Index().stop);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::kCorrupted);
+      const Manifest& manifest = Index().built.manifest;
+      EXPECT_NE(error.message().find(SegmentKey(manifest.index, manifest.segments[0].id)), std::string::npos)
+          << error.message();
+    }
+  }
+}
+
+TEST(WaveScan, ShortRangesAreCorruption) {
+  ChangingStore store(*Index().store, [](Bytes& bytes) { bytes.pop_back(); });
+  Search search(Index().navigation, Index().table.row(0), {.k = 10}, store);
+  try {
+    search.Next(10, Index().stop);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kCorrupted);
+  }
+}
+
+// Objects with good checksums that were made to hurt: NaN among the vectors, metadata that is no row.
+TEST(WaveScan, HostileContentsAreCorruption) {
+  const VersionNames names{.index = {4}, .base = {5}, .base_length = 1, .delta = {6}, .delta_length = 1};
+  SegmentShape shape{
+      .index = names.index, .object = {7}, .dimensions = 2, .key_kind = KeyKind::kText, .has_metadata = true};
+  const float vector[] = {1, std::numeric_limits<float>::quiet_NaN()};
+  const Bytes row = {0xee};
+  const Entry entry{.key = AsBytes("k"), .vector = vector, .norm = 1, .metadata = row};
+  SegmentWriter writer(shape);
+  writer.AddPiece(0, {&entry, 1});
+  Navigation navigation{.names = names, .base = nullptr, .delta = {}, .first_piece = {0, 1}, .list_sizes = {1}};
+  const Bytes segment = writer.Finish(&navigation.delta.pieces);
+  navigation.delta.segments = {{shape.object, segment.size()}};
+  navigation.delta.has_metadata = true;
+  navigation.delta.rows = 1;
+  NavigationBase base;
+  base.space = {.metric = Metric::kL2, .dimensions = 2};
+  base.centroids = {.width = 2, .parents = {0, 0}, .first_list = {0, 1}, .lists = {0, 0}};
+  navigation.base = std::make_shared<const NavigationBase>(base);
+  NeverStop stop;
+  const auto store = MakeMemoryStore();
+  store->Put(SegmentKey(names.index, shape.object), segment, ObjectStore::PutMode::kOverwrite, stop);
+
+  const auto shared = std::make_shared<const Navigation>(navigation);
+  const auto filter = BelowFiveHundred();
+  const float query[] = {1, 1};
+  for (const Expression* expression : {static_cast<const Expression*>(nullptr), filter.get()}) {
+    Search search(shared, query, {.k = 1, .filter = expression}, *store);
+    try {
+      search.Next(1, stop);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::kCorrupted);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace s3v
