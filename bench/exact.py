@@ -1,4 +1,4 @@
-"""What is true: distances in float64 from the data themselves, recall by distance, and brute force to check files with."""
+"""What is true: distances in float64 from the data themselves, recall by distance, brute force to check files with."""
 
 import heapq
 import math
@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass
 from operator import mul
 
-# A hit is right when its true distance is not above the k-th of the ground truth; ties and float32 are what the slack is for.
+# A hit is right when its true distance is not above the k-th of the ground truth; the slack is for ties and float32.
 SLACK = 1e-6
 # Deviations are relative to the true distance, but a distance of zero has none: below this they are relative to this.
 SMALLEST_DISTANCE = 1e-6
@@ -50,7 +50,7 @@ def brute_force_truth(metric, base, queries, k):
 
 
 def check_truth(data, queries):
-    """The largest relative deviation of the ground truth from brute force over these queries; ranks compared by distance."""
+    """The largest relative deviation of the ground truth from brute force over these queries, rank by rank."""
     worst = 0.0
     for query in queries:
         _, expected = data.truth.of(query, data.truth.k)

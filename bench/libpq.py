@@ -83,7 +83,8 @@ class Connection:
     def _rows(self, result, wanted=(_COMMAND_OK, _TUPLES_OK)):
         try:
             if _lib.PQresultStatus(result) not in wanted:
-                raise DatabaseError(_lib.PQresultErrorMessage(result).decode() or _lib.PQerrorMessage(self._conn).decode())
+                message = _lib.PQresultErrorMessage(result) or _lib.PQerrorMessage(self._conn)
+                raise DatabaseError(message.decode())
             return [
                 tuple(
                     None if _lib.PQgetisnull(result, i, j) else _lib.PQgetvalue(result, i, j).decode()

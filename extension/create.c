@@ -9,6 +9,7 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
@@ -106,6 +107,10 @@ read_arguments(FunctionCallInfo fcinfo)
 			require_argument(fcinfo, i, names[i]);
 	}
 	creation.name = makeRangeVarFromNameList(textToQualifiedNameList(PG_GETARG_TEXT_PP(0)));
+	if (creation.name->catalogname != NULL && strcmp(creation.name->catalogname, get_database_name(MyDatabaseId)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cross-database references are not implemented: \"%s\"", text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 	creation.source = PG_GETARG_OID(1);
 	creation.vector_column = pstrdup(NameStr(*PG_GETARG_NAME(2)));
 	creation.server_name = pstrdup(NameStr(*PG_GETARG_NAME(3)));

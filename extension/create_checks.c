@@ -55,7 +55,7 @@ create_check_source(Relation rel)
 		refuse_source(rel, "unlogged table", "ALTER TABLE ... SET LOGGED first: a crash empties an unlogged table.");
 	if (rel->rd_rel->relispartition)
 		refuse_source(rel, "partition", "Detach it first.");
-	if (has_subclass(RelationGetRelid(rel)) || has_superclass(RelationGetRelid(rel)))
+	if (source_has_children(RelationGetRelid(rel)) || has_superclass(RelationGetRelid(rel)))
 		refuse_source(rel, "table with inheritance", "Tables with parents or children are not supported yet.");
 }
 

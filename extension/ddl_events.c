@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "executor/spi.h"
@@ -127,6 +128,28 @@ triggers_switched(Oid relid, const char *name)
 	}
 }
 
+/* CREATE OR REPLACE TRIGGER may have put something else into the place of ours. Restores say CREATE TRIGGER. */
+static void
+trigger_replaced(Oid trigger)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Oid			source = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+
+		if (!catalog_capture_in_place(source))
+			mark_all_stale(catalog_indexes(source, NULL), "a capture trigger was replaced");
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+}
+
 static void
 owner_changed(Oid relid)
 {
@@ -224,6 +247,8 @@ handle_simple_command(Oid object, Node *statement)
 	}
 	else if (IsA(statement, CreateStmt) || IsA(statement, CreateForeignTableStmt))
 		table_created(object);
+	else if (IsA(statement, CreateTrigStmt) && ((CreateTrigStmt *) statement)->replace)
+		trigger_replaced(object);
 	else if (IsA(statement, AlterEnumStmt) && ((AlterEnumStmt *) statement)->oldVal != NULL)
 		enum_label_renamed(object);
 }

@@ -1,6 +1,10 @@
 /* s3v_gc: deletes what nobody can need any more, under the sync's lock and after the fence. */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/skey.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
@@ -10,9 +14,13 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -25,6 +33,14 @@
 #include "sync.h"
 
 PG_FUNCTION_INFO_V1(s3v_gc);
+
+/* Columns of s3v.dropped as sql/s3v.sql declares them. */
+enum
+{
+	DROPPED_UUID = 1,
+	DROPPED_SERVER,
+	DROPPED_DROPPED_AT
+};
 
 /* One server's clean-up. */
 typedef struct Collection
@@ -60,7 +76,13 @@ collect_index(Collection *collection, Oid index_id)
 	uint64		number;
 	Oid			owner;
 
-	sync_lock(index_id, true);
+	/* A sync at work, or one that was prepared and forgotten, must not hold up the others through us. */
+	if (!sync_lock(index_id, false))
+	{
+		ereport(NOTICE,
+				(errmsg("skipping index \"%s\": a sync holds it", get_rel_name(index_id))));
+		return;
+	}
 	owner = index_owner(index_id);
 	if (!OidIsValid(owner))
 		return;					/* dropped while we waited: the folder is handled with the unknown ones, next time */
@@ -75,7 +97,7 @@ collect_index(Collection *collection, Oid index_id)
 	store = server_store(collection->server, owner);
 	number = ownership_claim(call, store, index->uuid, version->owner, false);
 	retained = retained_read(index_id, collection->keep_seconds);
-	boundary_check(call, s3v_collect(boundary_env(call), store, index->uuid, retained.manifests, retained.count,
+	boundary_check(call, s3v_collect(boundary_env(call), store, index->uuid, 0, retained.manifests, retained.count,
 									 collection->keep_seconds, number, &result, &err), &err);
 	retained_forget_expired(index_id, &retained);
 	ownership_record(index_id, number);
@@ -106,6 +128,55 @@ is_known_uuid(const char *uuid)
 	return known;
 }
 
+/*
+ * Dropped by this very transaction, which may yet be rolled back, or within `keep`, and so perhaps wanted by who goes back in time:
+ * objects would not come back with the index.
+ */
+static bool
+may_come_back(const char *uuid, int64 keep_seconds)
+{
+	Relation	dropped = table_open(catalog_table("dropped"), AccessShareLock);
+	Oid			primary_key = get_relname_relid("dropped_pkey", catalog_schema());
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		may = false;
+
+	ScanKeyInit(&key, DROPPED_UUID, BTEqualStrategyNumber, F_UUID_EQ, DirectFunctionCall1(uuid_in, CStringGetDatum(uuid)));
+	scan = systable_beginscan(dropped, primary_key, OidIsValid(primary_key), NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		dropped_at = heap_getattr(tuple, DROPPED_DROPPED_AT, RelationGetDescr(dropped), &isnull);
+
+		may |= TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)) ||
+			(GetCurrentTimestamp() - DatumGetTimestampTz(dropped_at)) / USECS_PER_SEC < keep_seconds;
+	}
+	systable_endscan(scan);
+	table_close(dropped, AccessShareLock);
+	return may;
+}
+
+/* Rows of dropped indexes of which the store has nothing (any more). */
+static void
+forget_absent(const Collection *collection, char (*uuids)[37], size_t count)
+{
+	Oid			types[3] = {NAMEOID, TEXTARRAYOID, FLOAT8OID};
+	Datum		values[3];
+	Datum	   *present = palloc(sizeof(Datum) * (count + 1));
+	NameData	server;
+	size_t		i;
+
+	for (i = 0; i < count; i++)
+		present[i] = CStringGetTextDatum(uuids[i]);
+	namestrcpy(&server, collection->server_name);
+	values[0] = NameGetDatum(&server);
+	values[1] = PointerGetDatum(construct_array(present, (int) count, TEXTOID, -1, false, TYPALIGN_INT));
+	values[2] = Float8GetDatum((double) collection->keep_seconds);
+	(void) catalog_execute("DELETE FROM s3v.dropped WHERE server = $1 AND uuid::text <> ALL ($2)"
+						   " AND dropped_at <= statement_timestamp() - make_interval(secs => $3)", 3, types, values, NULL, NULL);
+}
+
 static void
 forget_dropped(const char *uuid)
 {
@@ -133,7 +204,7 @@ collect_unknown(Collection *collection, s3v_store *store, const char *uuid)
 		s3v_error	err;
 		uint64		number = ownership_claim(call, store, uuid, 0, false);
 
-		boundary_check(call, s3v_collect(boundary_env(call), store, uuid, NULL, 0, collection->keep_seconds, number, &result, &err),
+		boundary_check(call, s3v_collect(boundary_env(call), store, uuid, 1, NULL, 0, collection->keep_seconds, number, &result, &err),
 					   &err);
 		add_collected(collection, &result);
 		if (result.kept == 0 && result.foreign_objects == 0)
@@ -148,13 +219,14 @@ collect_unknown(Collection *collection, s3v_store *store, const char *uuid)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		/* Somebody else's prefix is none of our business; everything else is. */
-		if (error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
-			PG_RE_THROW();
 		FlushErrorState();
+		/* Before anything is raised again: see s3v_sync(). */
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
+		/* Somebody else's prefix is none of our business; everything else is. */
+		if (error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+			ReThrowError(error);
 		collection->total.foreign_objects++;
 	}
 	PG_END_TRY();
@@ -182,9 +254,14 @@ collect_unknown_prefixes(Collection *collection)
 		for (i = 0; i < count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			if (!is_known_uuid(uuids[i]))
+			if (is_known_uuid(uuids[i]) || may_come_back(uuids[i], collection->keep_seconds))
+				continue;
+			if (ownership_attempted(uuids[i]))
 				collect_unknown(collection, store, uuids[i]);
+			else
+				collection->total.foreign_objects++;
 		}
+		forget_absent(collection, uuids, count);
 		PopActiveSnapshot();
 	}
 	PG_FINALLY();

@@ -206,12 +206,15 @@ catalog_forget(Oid index_id, const char *server_name)
 	bool		has_source;
 	bool		has_log;
 
-	/* No sync publishes while its index goes, and no two drops each leave capture to the other. */
+	index = catalog_index(index_id, NULL);
+	if (index == NULL)
+		return;
+	/* No sync publishes while its index goes, and no two drops each leave capture to the other. In the order of sync_index(). */
+	has_source = lock_source(index->source);
 	sync_lock(index_id, true);
 	index = catalog_index(index_id, NULL);
 	if (index == NULL)
 		return;
-	has_source = lock_source(index->source);
 
 	delete_rows(index_id);
 	if (server_name != NULL)

@@ -113,6 +113,12 @@ write_tokens(const char *uuid, const Tokens *tokens)
 	durable_rename(temporary, path, ERROR);
 }
 
+bool
+ownership_attempted(const char *uuid)
+{
+	return read_tokens(uuid).count > 0;
+}
+
 uint64
 ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 recorded, bool adopt)
 {

@@ -22,6 +22,9 @@ extern void ownership_record(Oid index_id, uint64 number);
 /* Owner of an index, whose credentials reach the store; InvalidOid when it was dropped meanwhile. (adopt.c) */
 extern Oid	index_owner(Oid index_id);
 
+/* Whether this server ever claimed the prefix, or tried to: else nothing there is ours. */
+extern bool ownership_attempted(const char *uuid);
+
 /* After the prefix of a dropped index is gone. */
 extern void ownership_forget(const char *uuid);
 

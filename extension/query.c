@@ -11,6 +11,7 @@
 #include "executor/spi.h"
 #include "foreign/foreign.h"
 #include "portability/instr_time.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -36,14 +37,21 @@ milliseconds_since(instr_time *start)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-/* An index younger than the snapshot: not built there, so its source is scanned. */
+/*
+ * What the index is made of as it is now, whatever the snapshot: columns are found by name, and the source has those of now. Keeps the
+ * source locked, so that both stay. An index younger than the snapshot has no version there: its source is scanned.
+ */
 static S3vIndex *
-index_made_since(Oid index_id)
+open_index(S3vQuery *query, Oid index_id)
 {
-	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
-	S3vIndex   *index = catalog_index(index_id, latest);
+	S3vIndex   *seen = catalog_index(index_id, query->snapshot);
+	S3vIndex   *index = seen != NULL ? seen : catalog_index(index_id, NULL);
 
-	UnregisterSnapshot(latest);
+	if (index == NULL)
+		return NULL;
+	LockRelationOid(index->source, AccessShareLock);
+	index = catalog_index(index_id, NULL);
+	query->columns_dropped = seen != NULL && index != NULL && seen->metadata_count != index->metadata_count;
 	return index;
 }
 
@@ -65,9 +73,7 @@ open_query(S3vQuery *query)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an s3v index", name),
 				 errhint("Give the name that s3v_create_index was called with.")));
-	query->index = catalog_index(index_id, query->snapshot);
-	if (query->index == NULL)
-		query->index = index_made_since(index_id);
+	query->index = open_index(query, index_id);
 	if (query->index == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -78,6 +84,11 @@ open_query(S3vQuery *query)
 	query->source = source_describe(rel, query->index->key_column, query->index->vector_column,
 									query->index->metadata_count, query->index->metadata, false);
 	table_close(rel, NoLock);
+	if (source_has_children(query->index->source))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source \"%s\" of index \"%s\" has child tables", get_rel_name(query->index->source), name),
+				 errdetail("Their rows are not in the index.")));
 
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
 	if (!HeapTupleIsValid(tuple))
@@ -119,7 +130,10 @@ note_pending(void *arg, const char *key_text)
 	}
 	key = key_from_text(key_text, pending->source->key.base_type, pending->source->key_kind);
 	if (s3v_keys_contains(pending->set, key.data, key.size))
+	{
+		pfree(key.data);
 		return true;
+	}
 	boundary_raise(s3v_keys_add(pending->set, key.data, key.size, &err), &err);
 	if (pending->count == pending->allocated)
 	{
@@ -172,6 +186,8 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 		return "few keys are allowed: they are read from the source";
 	if (query->version == NULL || query->version->version == 0)
 		return "the index is not built yet in this snapshot: run s3v_sync";
+	if (query->columns_dropped)
+		return "a column of the index was dropped since this snapshot was taken";
 	/* Inside the writing statement rows are visible before the triggers have logged them. */
 	if (AfterTriggerPendingOnRel(query->index->source))
 		return "triggers are pending on the source";
@@ -303,24 +319,24 @@ search_index(S3vQuery *query, const Pending *pending)
 	s3v_error	err;
 	s3v_code	code;
 	instr_time	start;
+	bool		missing;
 
 	s3v_store_counters(store, &before);
 	INSTR_TIME_SET_CURRENT(start);
 	code = search_lists(query, store, pending, &err, call);
 	query->work.ms_search += milliseconds_since(&start);
 	note_sent(&query->work, store, &before);
-	if (code == S3V_OBJECT_MISSING && !query->settings.missing_is_error)
-	{
+	missing = code == S3V_OBJECT_MISSING && !query->settings.missing_is_error;
+	/* Also when the source can answer instead: a cancel that a callback caught would be lost. */
+	boundary_check(call, missing ? S3V_OK : code, &err);
+	if (missing)
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_FILE),
 				 errmsg("objects of index \"%s\" are missing: its source is scanned instead",
 						get_rel_name(query->index->index_id)),
 				 errdetail("%s", err.message),
 				 errhint("Run s3v_sync with mode 'rebuild' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
-		return false;
-	}
-	boundary_check(call, code, &err);
-	return true;
+	return !missing;
 }
 
 static void

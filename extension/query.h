@@ -56,6 +56,7 @@ typedef struct S3vQuery
 	MemoryContext context;		/* outlives SPI */
 	Snapshot	snapshot;		/* the caller's active one, never renewed */
 	S3vIndex   *index;
+	bool		columns_dropped;	/* since the snapshot: the version has other metadata columns */
 	S3vVersion *version;		/* NULL: not built in this snapshot */
 	S3vSource  *source;
 	Oid			server;

@@ -32,7 +32,8 @@ key_as(const S3vQuery *query, const S3vHit *hit, Oid type)
 	Oid			input;
 	Oid			ioparam;
 
-	if (getBaseType(type) == query->source->key.base_type)
+	/* A domain goes through its input function, which checks its constraints. */
+	if (type == query->source->key.base_type)
 		return key_to_datum(hit->key, hit->key_size, query->source->key.base_type, query->source->key_kind);
 	text = key_to_text(hit->key, hit->key_size, query->source->key_kind);
 	getTypeInputInfo(type, &input, &ioparam);

@@ -7,6 +7,7 @@
 
 #include "compat.h"
 
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -189,6 +190,13 @@ source_describe(Relation rel, const char *key_column, const char *vector_column,
 		!describe_metadata(rel, metadata_count, metadata, missing_ok, source))
 		return NULL;
 	return source;
+}
+
+bool
+source_has_children(Oid relid)
+{
+	/* The flag in pg_class outlives the children. */
+	return has_subclass(relid) && find_inheritance_children(relid, NoLock) != NIL;
 }
 
 char *

@@ -52,6 +52,9 @@ typedef struct S3vSource
 extern S3vSource *source_describe(Relation rel, const char *key_column, const char *vector_column, int metadata_count,
 								  char **metadata, bool missing_ok);
 
+/* True when tables inherit from it: their rows are its rows as well, but no trigger of ours sees them. */
+extern bool source_has_children(Oid relid);
+
 /* "SELECT key, vector, metadata... FROM ONLY source", quoted; the caller adds a WHERE. Reads the source's present name. */
 extern char *source_select(const S3vSource *source);
 

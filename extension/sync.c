@@ -174,6 +174,11 @@ check_capture(const Sync *sync, Relation rel)
 				 errmsg("key column \"%s\" of table \"%s\" is no longer unique and NOT NULL", sync->index->key_column,
 						RelationGetRelationName(rel)),
 				 errhint("Restore its unique index and NOT NULL, or drop the index of s3v.")));
+	if (source_has_children(sync->index->source))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" has child tables", RelationGetRelationName(rel)),
+				 errdetail("Their changes are not captured.")));
 	/* REASSIGN OWNED fires no event trigger: the log follows the source's owner here at the latest. */
 	catalog_share_log(sync->index->source, sync->index->log);
 }
@@ -191,6 +196,10 @@ sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating)
 	bool		stale;
 
 	PreventCommandIfReadOnly("s3v_sync()");
+	/* The source first, as whoever locks it for a TRUNCATE or DDL and syncs or drops the index then: no deadlock with them. */
+	sync.index = catalog_index(index_id, NULL);
+	if (sync.index != NULL)
+		LockRelationOid(sync.index->source, AccessShareLock);
 	if (!sync_lock(index_id, wait))
 	{
 		result.skipped = true;
@@ -198,16 +207,14 @@ sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating)
 		MemoryContextDelete(context);
 		return result;
 	}
-	/* The lock took in all invalidations. The source must not change shape from here on; then, and only then, the snapshot. */
-	sync.index = catalog_index(index_id, GetActiveSnapshot());
-	if (sync.index != NULL)
-		LockRelationOid(sync.index->source, AccessShareLock);
+	/* The locks took in all invalidations, and the source cannot change shape any more; then, and only then, the snapshot. */
 	if (!creating)
 		sync_check_isolation(index_id);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	sync.snapshot = GetActiveSnapshot();
 
-	sync.index = catalog_index(index_id, sync.snapshot);
+	/* With the columns' names of now, which are those of the source. */
+	sync.index = catalog_index(index_id, NULL);
 	sync.version = catalog_version(index_id, sync.snapshot);
 	if (sync.index == NULL || sync.version == NULL)
 		ereport(ERROR,

@@ -58,6 +58,14 @@ check_owner(Oid source)
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
 }
 
+/* Of all indexes, those of tables that the caller owns. What was dropped since the list was read is nobody's error. */
+static bool
+is_to_sync(const S3vIndex *index)
+{
+	return catalog_index(index->index_id, NULL) != NULL && get_rel_name(index->source) != NULL &&
+		relation_owned_by(index->source, GetUserId());
+}
+
 /* In a subtransaction of its own: what fails is told in a WARNING and in the row, and the others go on. */
 static void
 sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool wait)
@@ -65,6 +73,7 @@ sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool w
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	S3vSyncResult result = {0};
+	const char *name = get_rel_name(index->index_id);
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -84,16 +93,17 @@ sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool w
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		/* A cancel is meant for the whole statement. */
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			PG_RE_THROW();
 		FlushErrorState();
+		/* Before anything is raised again: the server takes the end of a statement for the end of this subtransaction alone. */
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
+		/* A cancel is meant for the whole statement. */
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
-				 errmsg("could not sync index \"%s\": %s", get_rel_name(index->index_id), error->message),
+				 errmsg("could not sync index \"%s\": %s", name != NULL ? name : "?", error->message),
 				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
 				 error->hint != NULL ? errhint("%s", error->hint) : 0));
 		put_result(set, index->index_id, &result, error->message);
@@ -140,7 +150,7 @@ s3v_sync(PG_FUNCTION_ARGS)
 			if (!result.skipped)
 				put_result(set, index->index_id, &result, NULL);
 		}
-		else if (relation_owned_by(index->source, GetUserId()))
+		else if (is_to_sync(index))
 			sync_guarded(set, index, mode, options.wait);
 	}
 	return (Datum) 0;

@@ -1,9 +1,18 @@
 /* The snapshot of a sync: which log rows a reader of its version may skip, and whether it may publish at all. */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/skey.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "sync.h"
@@ -17,6 +26,60 @@ widen_xid(TransactionId xid)
 	if (xid > XidFromFullTransactionId(next))
 		epoch--;
 	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}
+
+/* Does the snapshot show the table with the file it has now? */
+static bool
+knows_file(Relation rel, Snapshot snapshot)
+{
+	Relation	classes = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		known = false;
+
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(rel)));
+	scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
+	/* Two rows, when another transaction and then ours gave it a new file. */
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		known |= ((Form_pg_class) GETSTRUCT(tuple))->relfilenode == rel->rd_rel->relfilenode;
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	return known;
+}
+
+static bool
+look_for_everything(void *arg, const char *key)
+{
+	if (key != NULL)
+		return true;
+	*(bool *) arg = true;
+	return false;
+}
+
+/*
+ * A snapshot older than a rewrite sees an empty table. After a TRUNCATE the log tells so those who read the version; after ALTER
+ * TABLE nothing does, and a version made from such a snapshot would lose all rows.
+ */
+static bool
+rewritten_since(Oid index_id, const S3vVersion *latest)
+{
+	S3vIndex   *index = catalog_index(index_id, NULL);
+	Relation	rel = index != NULL ? try_relation_open(index->source, AccessShareLock) : NULL;
+	bool		truncated = false;
+	bool		known;
+	Snapshot	snapshot;
+
+	if (rel == NULL)
+		return false;
+	known = knows_file(rel, GetTransactionSnapshot());
+	relation_close(rel, NoLock);
+	if (known)
+		return false;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	catalog_log_scan(index, latest, snapshot, look_for_everything, &truncated);
+	UnregisterSnapshot(snapshot);
+	return !truncated;
 }
 
 void
@@ -44,5 +107,11 @@ sync_check_isolation(Oid index_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access: index \"%s\" was synced by another transaction", get_rel_name(index_id)),
+				 errhint("Run the transaction again.")));
+	if (rewritten_since(index_id, latest))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access: the source of index \"%s\" was rewritten by another transaction",
+						get_rel_name(index_id)),
 				 errhint("Run the transaction again.")));
 }

@@ -280,3 +280,27 @@ DROP TABLE d;
 DELETE FROM s3v.dropped WHERE uuid IN (SELECT uuid FROM own_dropped);
 DROP SCHEMA ddl CASCADE;
 DROP ROLE s3v_ddl_one, s3v_ddl_two;
+
+-- A capture trigger replaced by its owner, and child tables that come later: never silently wrong.
+CREATE TABLE replaced (id bigint PRIMARY KEY, v real[]);
+INSERT INTO replaced SELECT i, ARRAY[i, 1]::real[] FROM generate_series(1, 20) i;
+SELECT s3v_create_index('replaced_s3v', 'replaced', 'v', metric => 'l2');
+CREATE OR REPLACE TRIGGER s3v_capture AFTER DELETE ON replaced FOR EACH ROW EXECUTE FUNCTION s3v_capture();
+INSERT INTO replaced VALUES (100, '{100,1}');
+SET client_min_messages = error;
+SELECT count(*) AS all_rows FROM s3v_query('replaced_s3v', '[0,0]', 1000);
+RESET client_min_messages;
+SELECT state FROM s3v_indexes WHERE index = 'replaced_s3v'::regclass;
+DROP TABLE replaced;
+CREATE TABLE parent (id bigint PRIMARY KEY, v real[]);
+INSERT INTO parent SELECT i, ARRAY[i, 1]::real[] FROM generate_series(1, 20) i;
+SELECT s3v_create_index('parent_s3v', 'parent', 'v', metric => 'l2');
+CREATE TABLE child () INHERITS (parent);
+SELECT count(*) FROM s3v_query('parent_s3v', '[0,0]', 1000);
+SELECT version FROM s3v_sync('parent', 'rebuild');
+DROP TABLE child;
+SET client_min_messages = error;
+SELECT version FROM s3v_sync('parent', 'rebuild');
+SELECT count(*) FROM s3v_query('parent_s3v', '[0,0]', 1000);
+RESET client_min_messages;
+DROP TABLE parent;

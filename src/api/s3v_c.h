@@ -283,8 +283,8 @@ typedef struct s3v_collected {
 } s3v_collected;
 
 /* src/engine/collect.h; looks at the fence before every batch of deletions. */
-s3v_code s3v_collect(const s3v_env *env, s3v_store *store, const char *index_uuid, const char *const *retained_manifests,
-                     size_t retained_count, int64_t keep_seconds, uint64_t owner_number, s3v_collected *result, s3v_error *err);
+s3v_code s3v_collect(const s3v_env *env, s3v_store *store, const char *index_uuid, int dropped,
+                     const char *const *retained_manifests, size_t retained_count, int64_t keep_seconds, uint64_t owner_number, s3v_collected *result, s3v_error *err);
 
 /* ---- process ------------------------------------------------------------------------------------------------------------ */
 

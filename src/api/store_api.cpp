@@ -124,7 +124,7 @@ s3v_code s3v_owner_verify(const s3v_env* env, s3v_store* store, const char* inde
   });
 }
 
-s3v_code s3v_collect(const s3v_env* env, s3v_store* store, const char* index_uuid,
+s3v_code s3v_collect(const s3v_env* env, s3v_store* store, const char* index_uuid, int dropped,
                      const char* const* retained_manifests, size_t retained_count, int64_t keep_seconds,
                      uint64_t owner_number, s3v_collected* result, s3v_error* err) {
   return Guarded(err, [&] {
@@ -134,7 +134,7 @@ s3v_code s3v_collect(const s3v_env* env, s3v_store* store, const char* index_uui
     for (size_t i = 0; i < retained_count; ++i) retained.push_back(IdFrom(retained_manifests[i]));
     const auto look_at_fence = [&] { VerifyOwnership(*store->objects, index, owner_number, stop); };
     const CollectResult done =
-        Collect(*store->objects, index, retained, keep_seconds, owner_number, look_at_fence, stop);
+        Collect(*store->objects, index, dropped != 0 ? IndexState::kDropped : IndexState::kLiving, retained, keep_seconds, owner_number, look_at_fence, stop);
     *result = {
         .deleted = done.deleted, .bytes = done.bytes, .kept = done.kept, .foreign_objects = done.foreign_objects};
   });

@@ -9,7 +9,6 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -93,8 +92,9 @@ void ParallelFor(size_t count, size_t chunk, int threads, Stop& stop,
       }
       try {
         workers.emplace_back(&Work::RunAll, &work);
-      } catch (const std::system_error&) {
-        // No more threads to be had: the ones that started do the work.
+      } catch (const std::exception&) {
+        // No more threads to be had, or no memory for one: those that started do the work. Nothing may leave from here
+        // before they are joined.
         const std::lock_guard lock(work.mutex);
         --work.running;
         break;

@@ -37,6 +37,8 @@ class Candidates {
   // The nearest that was not yet given out; nothing when no kept one is left.
   std::optional<Kept> Take();
 
+  // Kept and not yet given out.
+  size_t waiting() const { return kept_.size() - taken_; }
   // Entries were offered that were not kept: the lists hold more candidates than Take gives.
   bool dropped() const { return dropped_; }
   // Forgets what is kept, not what was given out, so that the same lists can be offered again to more room.

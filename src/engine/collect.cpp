@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint64_t kMaxManifestBytes = 256u << 20;
 constexpr size_t kBatch = 1000;
+constexpr uint64_t kMarkersKept = 16;  // the newest: whoever claims looks at the head of the chain only
 
 std::set<std::string> NamedKeys(ObjectStore& store, const ObjectId& index, const std::vector<ObjectId>& manifests,
                                 Stop& stop) {
@@ -63,9 +64,12 @@ class Deletion {
 
 }  // namespace
 
-CollectResult Collect(ObjectStore& store, const ObjectId& index, const std::vector<ObjectId>& retained_manifests,
-                      int64_t keep_seconds, uint64_t owner_number, const std::function<void()>& before_delete,
-                      Stop& stop) {
+CollectResult Collect(ObjectStore& store, const ObjectId& index, IndexState state,
+                      const std::vector<ObjectId>& retained_manifests, int64_t keep_seconds, uint64_t owner_number,
+                      const std::function<void()>& before_delete, Stop& stop) {
+  if (state == IndexState::kDropped && !retained_manifests.empty()) {
+    throw Error(Code::kInternal, "a dropped index retains " + std::to_string(retained_manifests.size()) + " versions");
+  }
   const std::set<std::string> named = NamedKeys(store, index, retained_manifests, stop);
   const std::vector<ObjectInfo> objects = store.List(IndexPrefix(index), stop);
   const int64_t now = StoreNow(objects, index, owner_number);
@@ -78,7 +82,8 @@ CollectResult Collect(ObjectStore& store, const ObjectId& index, const std::vect
     if (!ParseKey(index, object.key, &name)) {
       ++result.foreign_objects;
     } else if (name.kind == ObjectKind::kOwner) {
-      markers.push_back(object);
+      const bool is_old = now - object.modified >= keep_seconds && name.number + kMarkersKept < owner_number;
+      (is_old ? unnamed : markers).push_back(object);
     } else if (named.contains(object.key) || now - object.modified < keep_seconds) {
       ++result.kept;
     } else {
@@ -88,7 +93,7 @@ CollectResult Collect(ObjectStore& store, const ObjectId& index, const std::vect
 
   Deletion deletion(store, before_delete, result, stop);
   deletion.Run(unnamed);
-  if (!retained_manifests.empty() || result.kept > 0) {
+  if (state == IndexState::kLiving || result.kept > 0) {
     result.kept += markers.size();
     return result;
   }

@@ -22,11 +22,13 @@ struct CollectResult {
 // Below `<index>/` only. Reads the retained manifests, lists, and deletes objects that no retained manifest names and
 // that the store says are older than keep_seconds. "Now" is the store's own time of the owner marker `owner_number`,
 // which the caller has just claimed. `before_delete` runs before every batch (the caller looks at the fence again).
-// With nothing retained (a dropped index) owner markers go too, last. A retained manifest that is missing or damaged
-// ends the call: nothing is deleted then.
-CollectResult Collect(ObjectStore& store, const ObjectId& index, const std::vector<ObjectId>& retained_manifests,
-                      int64_t keep_seconds, uint64_t owner_number, const std::function<void()>& before_delete,
-                      Stop& stop);
+// Of a dropped index the owner markers go too, last, once nothing else is left; a living one keeps the newest of them,
+// also while it has no version yet. A retained manifest that is missing or damaged ends the call: nothing is deleted
+// then. Deletion is not undone by anything that happens later. REQUIRES: nothing is retained of a dropped index.
+enum class IndexState { kLiving, kDropped };
+CollectResult Collect(ObjectStore& store, const ObjectId& index, IndexState state,
+                      const std::vector<ObjectId>& retained_manifests, int64_t keep_seconds, uint64_t owner_number,
+                      const std::function<void()>& before_delete, Stop& stop);
 
 struct StoredIndexes {
   std::vector<ObjectId> indexes;  // that have at least one object, ascending

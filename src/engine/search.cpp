@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "engine/candidates.h"
 #include "engine/wave_scan.h"
@@ -13,7 +14,8 @@ namespace {
 // Of a filtered search, measured on four data sets (docs/design/search.md).
 constexpr double kSelectivityExponent = -0.25;
 constexpr uint64_t kMatchesPerHit = 10;
-constexpr size_t kMostGrowth = 4;  // of the lists read, in one step that rests on an estimate
+constexpr double kMostLeftOut = 0.9;  // share of the rows, beyond which the first guess goes no further
+constexpr size_t kMostGrowth = 4;     // of the lists read, in one step that rests on an estimate
 
 size_t KeptFor(size_t k) { return std::max(4 * k, k + 64); }
 
@@ -60,7 +62,7 @@ class Search::Impl {
     std::vector<Candidate> found;
     while (found.size() < count) {
       if (auto kept = candidates_.Take()) {
-        const double lower_bound = LowerBound(target_.query, kept->score, kept->norm);
+        const double lower_bound = BoundOf(*kept);
         found.push_back({std::move(kept->key), kept->score, lower_bound});
       } else if (!candidates_.dropped() || !ReadAgain(count - found.size(), stop)) {
         break;
@@ -95,14 +97,24 @@ class Search::Impl {
     is_started_ = true;
   }
 
+  double BoundOf(const Candidates::Kept& kept) const {
+    if (target_.query.metric != Metric::kInnerProduct) return LowerBound(target_.query, kept.score, kept.norm);
+    // The score is the bound already (wave_scan.cpp); at the end of float's range it says nothing.
+    const bool is_bounded = kept.score > std::numeric_limits<float>::lowest();
+    return is_bounded ? kept.score : -std::numeric_limits<double>::infinity();
+  }
+
   uint64_t EntriesOf(const RankedList& ranked) const { return navigation_->list_sizes[ranked.list]; }
 
-  // What the rule says, and enough lists to hold k entries besides those left out.
+  // What the rule says, and enough lists to hold k entries besides those left out, were these spread evenly. Where they
+  // lie close together, too few candidates remain, and WantedProbes asks for more.
   size_t FirstProbes() const {
-    const uint64_t needed = options_.k + (options_.without != nullptr ? options_.without->size() : 0);
+    const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
+    const double rows = static_cast<double>(std::max<uint64_t>(navigation_->delta.rows, 1));
+    const double needed = static_cast<double>(options_.k) / (1 - std::min(left_out / rows, kMostLeftOut));
     uint64_t entries = 0;
     size_t probes = 0;
-    while (probes < ranked_.size() && (probes < base_probes_ || entries < needed))
+    while (probes < ranked_.size() && (probes < base_probes_ || static_cast<double>(entries) < needed))
       entries += EntriesOf(ranked_[probes++]);
     return probes;
   }
@@ -111,7 +123,8 @@ class Search::Impl {
   size_t WantedProbes() const {
     const size_t doubled = 2 * std::max<size_t>(read_, 1);
     if (read_ >= ranked_.size() || HasAllOfOnly()) return read_;
-    if (target_.matched < options_.k && (!target_.is_narrowed() || options_.probes > 0)) return doubled;
+    const uint64_t found = target_.is_narrowed() ? target_.matched : candidates_.waiting();
+    if (found < options_.k && (!target_.is_narrowed() || options_.probes > 0)) return doubled;
     if (!target_.is_narrowed() || options_.probes > 0) return read_;
     if (target_.matched == 0) return doubled;
 

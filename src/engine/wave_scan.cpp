@@ -152,6 +152,7 @@ class Wave {
     ScoreRows(target_.query, range.vectors() + begin * target_.query.values.size(), range.norms() + begin, count,
               scores_.data());
     target_.matched += count;
+    if (target_.query.metric == Metric::kInnerProduct) ScoreOptimistically(range, begin, count);
     const bool must_look_up = !target_.is_narrowed();
     for (size_t i = 0; i < count; ++i) {
       // ScoreRows gives finite scores for finite vectors, and the query was checked.
@@ -165,6 +166,18 @@ class Wave {
       float norm;
       std::memcpy(&norm, reinterpret_cast<const uint8_t*>(range.norms()) + (begin + i) * sizeof norm, sizeof norm);
       target_.candidates.Offer(scores_[i], norm, key);
+    }
+  }
+
+  // Under the inner product the error of a score grows with the row's length, so that bounds would not ascend with the
+  // scores. Ranked by their bounds instead, no row comes after one that it might beat.
+  void ScoreOptimistically(const ScanRange& range, size_t begin, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      float norm;
+      std::memcpy(&norm, reinterpret_cast<const uint8_t*>(range.norms()) + (begin + i) * sizeof norm, sizeof norm);
+      const double lowest = std::numeric_limits<float>::lowest();
+      const double bound = std::max(LowerBound(target_.query, scores_[i], norm), lowest);
+      scores_[i] = std::nextafter(static_cast<float>(bound), -std::numeric_limits<float>::infinity());
     }
   }
 

@@ -115,6 +115,7 @@ class PieceReader {
     list_ = piece.list;
     segment_ = piece.segment;
     if (piece.count == 0 || piece.scan_length == 0) return "a piece is empty";
+    if (piece.count > piece.scan_length / sizeof(float)) return "a piece holds more entries than bytes";
 
     const uint64_t length = delta_.segments[piece.segment].length;
     uint64_t& scan_end = scan_ends_[piece.segment];

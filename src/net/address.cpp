@@ -22,7 +22,9 @@ constexpr int kHttpsPort = 443;
 using Ip6 = std::array<uint8_t, 16>;
 
 [[noreturn]] void Refuse(const std::string& text) {
-  throw Error(Code::kInvalidArgument, "invalid endpoint \"" + text + "\"", {},
+  // A user name comes with a password, a query may be a signature: such a text is not shown.
+  const bool may_hold_secret = text.find_first_of("@?") != std::string::npos;
+  throw Error(Code::kInvalidArgument, may_hold_secret ? "invalid endpoint" : "invalid endpoint \"" + text + "\"", {},
               "An endpoint is written http[s]://host[:port], without path or user name.");
 }
 

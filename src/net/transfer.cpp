@@ -95,7 +95,10 @@ void Transfer::SetConnection(bool on_new_connection) {
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   Set(CURLOPT_SSL_VERIFYPEER, 1L);
   Set(CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!options_.ca_file.empty()) Set(CURLOPT_CAINFO, options_.ca_file.c_str());
+  if (!options_.ca_file.empty()) {
+    Set(CURLOPT_CAINFO, options_.ca_file.c_str());
+    Set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // instead of the system's, not besides
+  }
   Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout_ms));
   Set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options_.low_speed_bytes));
   Set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.low_speed_seconds));

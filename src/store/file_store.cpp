@@ -63,9 +63,13 @@ class TemporaryFile {
     return 0;
   }
 
-  // Unlike a rename, a link never replaces what is there.
+  // Unlike a rename, a link never replaces what is there. Over NFS a repeated request meets the link that the first one
+  // made: open(2) says to count the links then.
   int LinkTo(const std::string& name) {
-    return linkat(directory_, name_.c_str(), directory_, name.c_str(), 0) == 0 ? 0 : errno;
+    if (linkat(directory_, name_.c_str(), directory_, name.c_str(), 0) == 0) return 0;
+    const int error_number = errno;
+    struct stat info;
+    return error_number == EEXIST && fstat(fd_.get(), &info) == 0 && info.st_nlink == 2 ? 0 : error_number;
   }
 
  private:

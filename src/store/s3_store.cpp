@@ -18,7 +18,8 @@ namespace s3v {
 namespace {
 
 constexpr uint64_t kMaxDocument = 16 * 1024 * 1024;  // far above 1000 keys with their frame
-constexpr uint64_t kMaxListed = 10'000'000;          // objects; a hostile server could go on for ever
+constexpr uint64_t kMaxListed = 10'000'000;          // objects; a hostile server could go on for ever ...
+constexpr uint64_t kMaxPages = 100'000;              // ... also with empty pages
 
 class S3Store final : public ObjectStore {
  public:
@@ -80,15 +81,16 @@ class S3Store final : public ObjectStore {
   }
 
   std::vector<ObjectInfo> List(const std::string& prefix, Stop& stop) override {
+    const std::string full_prefix = client_.FullKey(prefix);
     std::vector<ObjectInfo> found;
     std::set<std::string> seen_tokens;
     std::string token;
     do {
-      S3ListPage page = ListPage(client_.FullKey(prefix), token, stop);
-      TakeBelowUrl(std::move(page.objects), &found);
+      S3ListPage page = ListPage(full_prefix, token, stop);
+      TakeListed(std::move(page.objects), full_prefix, &found);
       token = page.is_truncated ? page.next_token : "";
       const bool goes_round = !token.empty() && !seen_tokens.insert(token).second;
-      if (goes_round || found.size() > kMaxListed) {
+      if (goes_round || found.size() > kMaxListed || seen_tokens.size() > kMaxPages) {
         throw Error(Code::kUnavailable, "listing of s3://" + client_.url().bucket + " does not come to an end");
       }
     } while (!token.empty());
@@ -178,12 +180,13 @@ class S3Store final : public ObjectStore {
     return page;
   }
 
-  // Takes the url's prefix off the keys. What is not below it was not asked for.
-  void TakeBelowUrl(std::vector<ObjectInfo> objects, std::vector<ObjectInfo>* found) const {
-    const std::string below = client_.FullKey("");
+  // Takes the url's prefix off the keys. What does not begin as asked for is passed over.
+  void TakeListed(std::vector<ObjectInfo> objects, const std::string& full_prefix,
+                  std::vector<ObjectInfo>* found) const {
+    const size_t url_prefix = client_.FullKey("").size();
     for (ObjectInfo& object : objects) {
-      if (!object.key.starts_with(below)) continue;
-      object.key.erase(0, below.size());
+      if (!object.key.starts_with(full_prefix)) continue;
+      object.key.erase(0, url_prefix);
       found->push_back(std::move(object));
     }
   }

@@ -85,9 +85,12 @@ class Collecting : public ::testing::Test {
     return RunOn(*store_, retained, keep);
   }
   CollectResult RunOn(ObjectStore& store, const std::vector<ObjectId>& retained, int64_t keep = 7 * kDay) {
+    return RunOn(store, retained.empty() ? IndexState::kDropped : IndexState::kLiving, retained, keep);
+  }
+  CollectResult RunOn(ObjectStore& store, IndexState state, const std::vector<ObjectId>& retained, int64_t keep) {
     const uint64_t number = ClaimOwnership(store, kIndex, 0, kOwnTokens, {}, false, stop_);
     return Collect(
-        store, kIndex, retained, keep, number, [&] { VerifyOwnership(store, kIndex, number, stop_); }, stop_);
+        store, kIndex, state, retained, keep, number, [&] { VerifyOwnership(store, kIndex, number, stop_); }, stop_);
   }
 
   ManualClock clock_;
@@ -147,7 +150,7 @@ TEST_F(Collecting, MissingOrDamagedManifestDeletesNothing) {
 TEST_F(Collecting, MissingMarkerDeletesNothing) {
   const auto before = Keys();
   EXPECT_THROW(Collect(
-                   *store_, kIndex, {{20}}, 0, 55, [] {}, stop_),
+                   *store_, kIndex, IndexState::kLiving, {{20}}, 0, 55, [] {}, stop_),
                Error);
   EXPECT_EQ(Keys(), before);
 }
@@ -159,6 +162,25 @@ TEST_F(Collecting, DroppedIndexGoesMarkersLast) {
   std::set<std::string> left = foreign_;
   left.insert(elsewhere_.begin(), elsewhere_.end());
   EXPECT_EQ(Keys(), left);
+}
+
+TEST_F(Collecting, LivingIndexWithoutVersionsKeepsItsMarkers) {
+  const CollectResult result = RunOn(*store_, IndexState::kLiving, {}, 0);
+  EXPECT_GT(result.deleted, 0U);
+  EXPECT_TRUE(Keys().contains(OwnerKey(kIndex, 2))) << "the marker just claimed, which the caller looks at again";
+}
+
+TEST_F(Collecting, OldMarkersOfALongChainGo) {
+  for (int i = 0; i < 40; ++i) ClaimOwnership(*store_, kIndex, 0, kOwnTokens, {}, false, stop_);
+  clock_.now += 30 * kDay;
+  Run({{20}});
+  uint64_t markers = 0;
+  ObjectName name;
+  for (const std::string& key : Keys()) {
+    if (ParseKey(kIndex, key, &name) && name.kind == ObjectKind::kOwner) ++markers;
+  }
+  EXPECT_EQ(markers, 17U) << "the head and sixteen before it";
+  EXPECT_NO_THROW(ClaimOwnership(*store_, kIndex, 0, kOwnTokens, {}, false, stop_));
 }
 
 TEST_F(Collecting, DroppedIndexWithYoungObjectsKeepsItsMarkers) {
@@ -177,7 +199,7 @@ TEST_F(Collecting, FenceIsLookedAtBeforeEveryBatch) {
   const auto fenced_at_the_third = [&] {
     if (++looks == 3) throw Error(Code::kConflict, "fenced");
   };
-  EXPECT_THROW(Collect(*store_, kIndex, {{20}}, 0, number, fenced_at_the_third, stop_), Error);
+  EXPECT_THROW(Collect(*store_, kIndex, IndexState::kLiving, {{20}}, 0, number, fenced_at_the_third, stop_), Error);
   EXPECT_EQ(looks, 3);
   const auto keys = Keys();
   EXPECT_THAT(keys, IsSupersetOf(new_version_));
