@@ -44,7 +44,9 @@ bool IsGarbledBody(const std::string& s3_code) {
 Decision ClassifyMissing(Verb verb, const std::string& s3_code) {
   if (s3_code == "NoSuchBucket") return {Action::kFail, Code::kStoreMissing};
   if (verb == Verb::kDelete && IsOneOf(s3_code, {"", "NoSuchKey"})) return {Action::kAccept};
-  if (verb == Verb::kRead && IsOneOf(s3_code, {"", "NoSuchKey", "NoSuchVersion", "NotFound"})) {
+  // Only the store's own word counts: a 404 without it comes from a gateway or a wrong endpoint, and must not look like
+  // a lost object, for which the source would be scanned.
+  if (verb == Verb::kRead && IsOneOf(s3_code, {"NoSuchKey", "NoSuchVersion", "NotFound"})) {
     return {Action::kFail, Code::kObjectMissing};
   }
   return {Action::kFail, Code::kUnavailable};

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "store/answers.h"
 #include "store/coalesce.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr std::string_view kTemporaryPrefix = ".s3v-tmp-";
 constexpr size_t kSliceBytes = 4 * 1024 * 1024;  // between two looks at Stop
 constexpr mode_t kFileMode = 0600;
+constexpr int64_t kAbandonedAfterSeconds = 24 * 60 * 60;  // no write of one object takes a day
 
 void CheckFileKey(const ObjectKey& key) {
   CheckObjectKey(key);
@@ -209,6 +211,15 @@ class FileStore final : public ObjectStore {
 
   // Everything below `directory` whose key begins with `prefix`. Other kinds of files than regular ones are not
   // objects.
+  // What a crash left behind while it wrote. Whoever lists cleans up: nothing else would ever see the file.
+  static void RemoveIfAbandoned(int directory_fd, const char* name) {
+    struct stat info;
+    if (fstatat(directory_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return;
+    if (SystemClock().WallSeconds() - static_cast<int64_t>(info.st_mtime) > kAbandonedAfterSeconds) {
+      unlinkat(directory_fd, name, 0);
+    }
+  }
+
   void ListDirectory(const std::string& directory, const std::string& prefix, Stop& stop,
                      std::vector<ObjectInfo>* found) const {
     std::optional<Fd> opened = tree_.OpenDirectory(directory);
@@ -219,7 +230,11 @@ class FileStore final : public ObjectStore {
     while (const dirent* entry = (errno = 0, readdir(entries.get()))) {
       stop.Check();
       const std::string_view name = entry->d_name;
-      if (name == "." || name == ".." || name.starts_with(kTemporaryPrefix)) continue;
+      if (name == "." || name == "..") continue;
+      if (name.starts_with(kTemporaryPrefix)) {
+        RemoveIfAbandoned(directory_fd, entry->d_name);
+        continue;
+      }
       const std::string key = directory.empty() ? std::string(name) : directory + "/" + std::string(name);
       struct stat info;
       if (fstatat(directory_fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {

@@ -10,7 +10,7 @@ namespace s3v {
 
 // An object is written under a temporary name, synced, and renamed (or, to create only, linked) into place; then its
 // directories are synced. Temporary names begin with ".s3v-tmp-", which no key segment may; a crash can leave one
-// behind, and no listing shows it. A missing directory is an empty store and is made by the first Put. Unlike on S3,
+// behind: no listing shows it, and one that finds it a day old removes it. A missing directory is an empty store and is made by the first Put. Unlike on S3,
 // "a" and "a/b" cannot both be objects. `directory` is absolute.
 std::unique_ptr<ObjectStore> MakeFileStore(const std::string& directory);
 

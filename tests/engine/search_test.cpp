@@ -89,6 +89,40 @@ TEST_P(SearchByMetric, LowerBoundsHoldAndAscendLikeTheScores) {
   }
 }
 
+// A few very long rows, nearly orthogonal to the query: their scores are off by more than the others' whole range.
+TEST(Search, InnerProductBoundsAscendOverRowsOfAnyLength) {
+  Table table = Clustered(2000, 32, 10, 7);
+  std::vector<float> query(32, 0.0F);
+  query[0] = 1;
+  for (size_t i = 0; i < table.rows(); i += 50) {
+    for (size_t j = 1; j < 32; ++j) table.vectors[i * 32 + j] *= 3e6F;
+  }
+  SmallIndex index(table, SmallOptions(table, Metric::kInnerProduct, 8));
+  Search search = index.Open(query, {.k = 2000, .probes = 8});
+  double last = -std::numeric_limits<double>::infinity();
+  const auto all = search.Next(2000, index.stop);
+  ASSERT_EQ(all.size(), 2000U);
+  for (const Candidate& candidate : all) {
+    EXPECT_GE(candidate.lower_bound, last);
+    last = candidate.lower_bound;
+    size_t row = 0;
+    for (const char c : candidate.key.substr(1)) row = row << 8 | static_cast<uint8_t>(c);
+    EXPECT_LE(candidate.lower_bound, ExactDistance(Metric::kInnerProduct, query, index.table.row(row)));
+  }
+}
+
+// Pending inserts are in no list: they must not make a query read more.
+TEST(Search, KeysThatAreNotThereCostNoLists) {
+  SmallIndex& index = Shared(Metric::kL2);
+  Search plain = index.Open(Queries().row(2), {.k = 10});
+  plain.Next(10, index.stop);
+  KeySet pending;
+  for (int64_t i = 0; i < 4000; ++i) pending.insert(IntegerKey(1000000 + i));
+  Search beside = index.Open(Queries().row(2), {.k = 10, .without = &pending});
+  beside.Next(10, index.stop);
+  EXPECT_EQ(beside.stats().lists_probed, plain.stats().lists_probed);
+}
+
 TEST_P(SearchByMetric, FilteredAnswersAreExactOnceAllIsRead) {
   SmallIndex& index = Shared(GetParam());
   const std::pair<const char*, std::function<bool(size_t)>> cases[] = {

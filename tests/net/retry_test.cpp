@@ -42,10 +42,10 @@ TEST(Classify, NameTakenIsAnAnswerToCreatesOnly) {
 
 TEST(Classify, MissingObjectIsNotAMissingBucket) {
   EXPECT_EQ(Of(Verb::kRead, 404, "NoSuchKey").code, Code::kObjectMissing);
-  EXPECT_EQ(Of(Verb::kRead, 404).code, Code::kObjectMissing);
   for (const Verb verb : kAllVerbs) EXPECT_EQ(Of(verb, 404, "NoSuchBucket").code, Code::kStoreMissing);
   EXPECT_EQ(Of(Verb::kDelete, 404).action, Action::kAccept);
   // A server that means something else by 404: not a reason to believe that the object is gone.
+  EXPECT_EQ(Of(Verb::kRead, 404).code, Code::kUnavailable);
   EXPECT_EQ(Of(Verb::kRead, 404, "XAdminUserNotFound").code, Code::kUnavailable);
   EXPECT_EQ(Of(Verb::kCreate, 404, "NoSuchUpload").code, Code::kUnavailable);
 }

@@ -101,6 +101,18 @@ TEST_F(FileStoreTest, TemporaryFilesAreNeverObjects) {
   }
 }
 
+TEST_F(FileStoreTest, ListingRemovesTemporaryFilesOfADayAgo) {
+  Put("a/x", "x");
+  const fs::path young = root_ / "a" / ".s3v-tmp-young";
+  const fs::path old = root_ / "a" / ".s3v-tmp-old";
+  std::ofstream(young) << "being written";
+  std::ofstream(old) << "left by a crash";
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  EXPECT_EQ(store_->List("a/", never_).size(), 1u);
+  EXPECT_TRUE(fs::exists(young));
+  EXPECT_FALSE(fs::exists(old));
+}
+
 TEST_F(FileStoreTest, FollowsNoSymbolicLinkBelowItsRoot) {
   Put("a/x", "x");
   std::ofstream(outer_ / "secret") << "secret";
