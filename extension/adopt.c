@@ -34,19 +34,6 @@ ownership_record(Oid index_id, uint64 number)
 				 errmsg("index with OID %u was dropped or synced by another transaction", index_id)));
 }
 
-Oid
-index_owner(Oid index_id)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 Datum
 s3v_adopt(PG_FUNCTION_ARGS)
 {
@@ -73,7 +60,7 @@ s3v_adopt(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("index \"%s\" has no version row", get_rel_name(index_id))));
-	store = server_store(GetForeignTable(index_id)->serverid, index_owner(index_id));
+	store = server_index_store(index_id);
 	number = ownership_claim(call, store, index->uuid, version->owner, true);
 	ownership_record(index_id, number);
 	PopActiveSnapshot();

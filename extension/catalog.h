@@ -52,6 +52,7 @@ extern Oid	catalog_table(const char *name);	/* a table of schema s3v */
 extern Oid	catalog_function_schema(void);	/* where the functions live */
 extern Oid	catalog_capture_function(void);
 extern bool catalog_installed(void);	/* without raising */
+extern Oid	relation_owner(Oid relid);	/* InvalidOid when the relation is gone */
 extern Oid	catalog_extension(void);
 
 /* NULL when there is no such row in that snapshot. Allocated in the current memory context. */

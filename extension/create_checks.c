@@ -59,37 +59,6 @@ create_check_source(Relation rel)
 		refuse_source(rel, "table with inheritance", "Tables with parents or children are not supported yet.");
 }
 
-/* A unique index that makes the column a key by itself: immediate, whole, of this one plain column. */
-static bool
-is_unique_alone(Relation rel, AttrNumber attnum, bool *deferrable)
-{
-	List	   *indexes = RelationGetIndexList(rel);
-	ListCell   *cell;
-	bool		found = false;
-
-	*deferrable = false;
-	foreach(cell, indexes)
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-		Form_pg_index form;
-
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(cell));
-		form = (Form_pg_index) GETSTRUCT(tuple);
-		if (form->indisunique && form->indisvalid && form->indnkeyatts == 1 && form->indkey.values[0] == attnum &&
-			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) && heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
-		{
-			if (form->indimmediate)
-				found = true;
-			else
-				*deferrable = true;
-		}
-		ReleaseSysCache(tuple);
-	}
-	list_free(indexes);
-	return found;
-}
-
 /* The primary key's only column, when the caller named no key. */
 char *
 create_primary_key_column(Relation rel)
@@ -148,7 +117,7 @@ create_check_key(Relation rel, const S3vColumn *key)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("key column \"%s\" of table \"%s\" may be null", key->name, RelationGetRelationName(rel)),
 				 errhint("ALTER TABLE ... ALTER COLUMN %s SET NOT NULL.", quote_identifier(key->name))));
-	if (!is_unique_alone(rel, key->attnum, &deferrable))
+	if (!source_key_is_unique(rel, key->attnum, &deferrable))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("key column \"%s\" of table \"%s\" is not unique", key->name, RelationGetRelationName(rel)),

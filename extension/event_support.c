@@ -14,6 +14,7 @@
 #include "utils/syscache.h"
 
 #include "ddl_events.h"
+#include "source.h"
 
 const EventTriggerData *
 event_data(FunctionCallInfo fcinfo)
@@ -93,31 +94,11 @@ indexes_under(Oid relid)
 /* ---- keys ---- */
 
 static bool
-is_unique_alone(Oid unique_index, AttrNumber column)
-{
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(unique_index));
-	Form_pg_index form;
-	bool		unique;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	form = (Form_pg_index) GETSTRUCT(tuple);
-	unique = form->indisunique && form->indimmediate && form->indisvalid && form->indnkeyatts == 1 &&
-		form->indkey.values[0] == column && heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
-	ReleaseSysCache(tuple);
-	return unique;
-}
-
-static bool
 is_key(Relation rel, AttrNumber column)
 {
-	List	   *indexes = RelationGetIndexList(rel);
-	ListCell   *cell;
-	bool		unique = false;
+	bool		deferrable;
 
-	foreach(cell, indexes)
-		unique |= is_unique_alone(lfirst_oid(cell), column);
-	return unique && TupleDescAttr(RelationGetDescr(rel), column - 1)->attnotnull;
+	return source_key_is_unique(rel, column, &deferrable) && TupleDescAttr(RelationGetDescr(rel), column - 1)->attnotnull;
 }
 
 bool

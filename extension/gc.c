@@ -74,7 +74,6 @@ collect_index(Collection *collection, Oid index_id)
 	s3v_error	err;
 	Retained	retained;
 	uint64		number;
-	Oid			owner;
 
 	/* A sync at work, or one that was prepared and forgotten, must not hold up the others through us. */
 	if (!sync_lock(index_id, false))
@@ -83,9 +82,8 @@ collect_index(Collection *collection, Oid index_id)
 				(errmsg("skipping index \"%s\": a sync holds it", get_rel_name(index_id))));
 		return;
 	}
-	owner = index_owner(index_id);
-	if (!OidIsValid(owner))
-		return;					/* dropped while we waited: the folder is handled with the unknown ones, next time */
+	if (!is_s3v_index(index_id))
+		return;					/* dropped meanwhile: its folder is handled with the unknown ones, next time */
 	PushActiveSnapshot(GetLatestSnapshot());
 	index = catalog_index(index_id, GetActiveSnapshot());
 	version = catalog_version(index_id, GetActiveSnapshot());
@@ -94,7 +92,7 @@ collect_index(Collection *collection, Oid index_id)
 		PopActiveSnapshot();
 		return;
 	}
-	store = server_store(collection->server, owner);
+	store = server_index_store(index_id);
 	number = ownership_claim(call, store, index->uuid, version->owner, false);
 	retained = retained_read(index_id, collection->keep_seconds);
 	boundary_check(call, s3v_collect(boundary_env(call), store, index->uuid, 0, retained.manifests, retained.count,

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "boundary.h"
 #include "source.h"
 
 #include "catalog/pg_type.h"
@@ -187,4 +188,20 @@ key_to_datum(const void *key, int size, Oid base_type, s3v_key_kind kind)
 			verify_text_key(key, size);
 			return PointerGetDatum(cstring_to_text_with_len(key, size));
 	}
+}
+
+static void
+free_key_set(void *keys)
+{
+	s3v_keys_free(keys);
+}
+
+s3v_keys *
+key_set_make(void)
+{
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_key_set);
+	s3v_error	err;
+
+	boundary_raise(s3v_keys_create((s3v_keys **) &handle->ptr, &err), &err);
+	return handle->ptr;
 }

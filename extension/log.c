@@ -41,19 +41,6 @@ enum
 
 /* ---- the table ---- */
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /* Roles that may do anything with the log, its owner left out; also those that default privileges brought in. */
 static List *
 roles_with_rights(Oid log)
@@ -94,19 +81,19 @@ quoted_log(Oid log)
 void
 catalog_share_log(Oid source, Oid log)
 {
-	Oid			source_owner = owner_of(source);
+	Oid			source_owner = relation_owner(source);
 	List	   *roles;
 	ListCell   *cell;
 
-	if (!OidIsValid(source_owner) || !OidIsValid(owner_of(log)))
+	if (!OidIsValid(source_owner) || !OidIsValid(relation_owner(log)))
 		return;
 	roles = roles_with_rights(log);
-	if (source_owner == owner_of(log) ? roles == NIL : list_length(roles) == 1 && linitial_oid(roles) == source_owner)
+	if (source_owner == relation_owner(log) ? roles == NIL : list_length(roles) == 1 && linitial_oid(roles) == source_owner)
 		return;
 	foreach(cell, roles)
 		catalog_execute(psprintf("REVOKE ALL ON TABLE %s FROM %s", quoted_log(log), quoted_role(lfirst_oid(cell))),
 						0, NULL, NULL, NULL, NULL);
-	if (source_owner != owner_of(log))
+	if (source_owner != relation_owner(log))
 		catalog_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", quoted_log(log), quoted_role(source_owner)),
 						0, NULL, NULL, NULL, NULL);
 }
@@ -131,7 +118,7 @@ catalog_create_log(Oid source)
 	char		name[NAMEDATALEN] = "log_";
 	Oid			log;
 
-	if (indexes != NIL && OidIsValid(owner_of(((S3vIndex *) linitial(indexes))->log)))
+	if (indexes != NIL && OidIsValid(relation_owner(((S3vIndex *) linitial(indexes))->log)))
 	{
 		log = ((S3vIndex *) linitial(indexes))->log;
 		catalog_share_log(source, log);

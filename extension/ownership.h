@@ -19,9 +19,6 @@ extern void ownership_verify(S3vCall *call, s3v_store *store, const char *uuid, 
 /* Writes the number claimed into the version row. (adopt.c) */
 extern void ownership_record(Oid index_id, uint64 number);
 
-/* Owner of an index, whose credentials reach the store; InvalidOid when it was dropped meanwhile. (adopt.c) */
-extern Oid	index_owner(Oid index_id);
-
 /* Whether this server ever claimed the prefix, or tried to: else nothing there is ours. */
 extern bool ownership_attempted(const char *uuid);
 

@@ -62,7 +62,6 @@ open_query(S3vQuery *query)
 	Oid			index_id = query->args->index_id;
 	char	   *name = get_rel_name(index_id);
 	Relation	rel;
-	HeapTuple	tuple;
 
 	if (name == NULL)
 		ereport(ERROR,
@@ -89,13 +88,6 @@ open_query(S3vQuery *query)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("source \"%s\" of index \"%s\" has child tables", get_rel_name(query->index->source), name),
 				 errdetail("Their rows are not in the index.")));
-
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", index_id);
-	query->owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	query->server = GetForeignTable(index_id)->serverid;
 
 	query_check_rights(query);
 	query->settings = settings_resolve(index_id, query->args->options);
@@ -146,21 +138,12 @@ note_pending(void *arg, const char *key_text)
 	return true;
 }
 
-static void
-free_keys(void *keys)
-{
-	s3v_keys_free(keys);
-}
-
 static Pending *
 pending_create(const S3vQuery *query)
 {
 	Pending    *pending = palloc0(sizeof(Pending));
-	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_keys);
-	s3v_error	err;
 
-	boundary_raise(s3v_keys_create((s3v_keys **) &handle->ptr, &err), &err);
-	pending->set = handle->ptr;
+	pending->set = key_set_make();
 	pending->source = query->source;
 	return pending;
 }
@@ -313,7 +296,7 @@ note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
 static bool
 search_index(S3vQuery *query, const Pending *pending)
 {
-	s3v_store  *store = server_store(query->server, query->owner);
+	s3v_store  *store = server_index_store(query->index->index_id);
 	S3vCall    *call = boundary_begin();
 	s3v_counters before;
 	s3v_error	err;

@@ -59,8 +59,6 @@ typedef struct S3vQuery
 	bool		columns_dropped;	/* since the snapshot: the version has other metadata columns */
 	S3vVersion *version;		/* NULL: not built in this snapshot */
 	S3vSource  *source;
-	Oid			server;
-	Oid			owner;			/* of the index: whose credentials reach the store */
 	S3vSearchSettings settings;
 	s3v_filter *filter;			/* NULL: none */
 	s3v_keys   *only;			/* NULL: any key */

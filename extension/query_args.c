@@ -71,23 +71,16 @@ query_arguments(FunctionCallInfo fcinfo, int shift)
 	return args;
 }
 
-static void
-free_keys(void *keys)
-{
-	s3v_keys_free(keys);
-}
-
 s3v_keys *
 query_key_set(const S3vSource *source, ArrayType *keys)
 {
-	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_keys);
+	s3v_keys   *set = key_set_make();
 	s3v_error	err;
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
 	int			i;
 
-	boundary_raise(s3v_keys_create((s3v_keys **) &handle->ptr, &err), &err);
 	deconstruct_array(keys, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
 	for (i = 0; i < count; i++)
 	{
@@ -99,8 +92,8 @@ query_key_set(const S3vSource *source, ArrayType *keys)
 			continue;
 		key_text = TextDatumGetCString(elements[i]);
 		key = key_from_text(key_text, source->key.base_type, source->key_kind);
-		boundary_raise(s3v_keys_add(handle->ptr, key.data, key.size, &err), &err);
+		boundary_raise(s3v_keys_add(set, key.data, key.size, &err), &err);
 		pfree(key_text);
 	}
-	return handle->ptr;
+	return set;
 }

@@ -16,6 +16,7 @@
 #include "utils/syscache.h"
 
 #include "boundary.h"
+#include "catalog.h"
 #include "compat.h"
 #include "server.h"
 #include "server_options.h"
@@ -106,7 +107,7 @@ changes(void)
 }
 
 static void
-catalog_changed(Datum arg, int cacheid, uint32 hashvalue)
+options_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
 	catalog_changes++;
 }
@@ -186,10 +187,10 @@ prepare_stores(void)
 
 	if (stores != NULL)
 		return;
-	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, catalog_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(USERMAPPINGOID, catalog_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, catalog_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, options_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, options_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, options_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, options_changed, (Datum) 0);
 	on_proc_exit(close_at_exit, (Datum) 0);
 	stores = hash_create("s3v stores", 8, &control, HASH_ELEM | HASH_BLOBS);
 }
@@ -273,4 +274,16 @@ server_store(Oid server, Oid owner)
 	explicit_bzero(text, strlen(text));
 	entry->checked_at = now;
 	return entry->open->store;
+}
+
+s3v_store *
+server_index_store(Oid index_id)
+{
+	Oid			owner = relation_owner(index_id);
+
+	if (!OidIsValid(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("index with OID %u does not exist", index_id)));
+	return server_store(GetForeignTable(index_id)->serverid, owner);
 }

@@ -14,6 +14,9 @@
  */
 extern s3v_store *server_store(Oid server, Oid owner);
 
+/* The same for an index: its server, the credentials of its owner. */
+extern s3v_store *server_index_store(Oid index_id);
+
 /* The wrapper's oid; raises 42704 when the extension is not installed here. */
 extern Oid	server_wrapper(void);
 

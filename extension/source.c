@@ -7,10 +7,13 @@
 
 #include "compat.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* Enough to choose from; a table may have 1,600 columns. */
 #define MAX_LISTED_COLUMNS 20
@@ -218,4 +221,34 @@ source_select(const S3vSource *source)
 		appendStringInfo(&sql, ", %s", quote_identifier(source->metadata[i].name));
 	appendStringInfo(&sql, " FROM ONLY %s", quote_qualified_identifier(schema, table));
 	return sql.data;
+}
+
+bool
+source_key_is_unique(Relation rel, AttrNumber attnum, bool *deferrable)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *cell;
+	bool		found = false;
+
+	*deferrable = false;
+	foreach(cell, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+		Form_pg_index form;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for index %u", lfirst_oid(cell));
+		form = (Form_pg_index) GETSTRUCT(tuple);
+		if (form->indisunique && form->indisvalid && form->indnkeyatts == 1 && form->indkey.values[0] == attnum &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL) && heap_attisnull(tuple, Anum_pg_index_indexprs, NULL))
+		{
+			if (form->indimmediate)
+				found = true;
+			else
+				*deferrable = true;
+		}
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return found;
 }

@@ -55,6 +55,12 @@ extern S3vSource *source_describe(Relation rel, const char *key_column, const ch
 /* True when tables inherit from it: their rows are its rows as well, but no trigger of ours sees them. */
 extern bool source_has_children(Oid relid);
 
+/*
+ * Does a unique index make the column a key by itself: immediate, whole, of this one plain column? *deferrable tells of one that is not
+ * immediate.
+ */
+extern bool source_key_is_unique(Relation rel, AttrNumber attnum, bool *deferrable);
+
 /* "SELECT key, vector, metadata... FROM ONLY source", quoted; the caller adds a WHERE. Reads the source's present name. */
 extern char *source_select(const S3vSource *source);
 
@@ -104,6 +110,8 @@ extern S3vKey key_from_datum(Datum value, Oid base_type, s3v_key_kind kind);
 extern S3vKey key_from_text(const char *text, Oid base_type, s3v_key_kind kind);
 /* Both raise XX001 for bytes that are no key of that kind, or no text of the server's encoding: they may come from a store. */
 extern char *key_to_text(const void *key, int size, s3v_key_kind kind);
+/* An empty core key set that lives with the current memory context. */
+extern s3v_keys *key_set_make(void);
 extern Datum key_to_datum(const void *key, int size, Oid base_type, s3v_key_kind kind);
 
 /* ---- metadata (metadata.c) ---- */

@@ -39,12 +39,6 @@ sync_lock(Oid index_id, bool wait)
 }
 
 static void
-free_keys(void *keys)
-{
-	s3v_keys_free(keys);
-}
-
-static void
 free_build(void *build)
 {
 	s3v_build_free(build);
@@ -83,11 +77,8 @@ static void
 read_log(Sync *sync, const S3vSource *source)
 {
 	LogReader	reader = {sync, source};
-	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_keys);
-	s3v_error	err;
 
-	boundary_raise(s3v_keys_create((s3v_keys **) &handle->ptr, &err), &err);
-	sync->changed = handle->ptr;
+	sync->changed = key_set_make();
 	catalog_log_scan(sync->index, sync->version, sync->snapshot, note_change, &reader);
 }
 
@@ -127,15 +118,8 @@ build_version(Sync *sync, Relation rel, const S3vSource *source)
 static void
 open_sync(Sync *sync, Oid index_id)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_id));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", index_id);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	sync->call = boundary_begin();
-	sync->store = server_store(GetForeignTable(index_id)->serverid, owner);
+	sync->store = server_index_store(index_id);
 	s3v_store_counters(sync->store, &sync->before);
 }
 
