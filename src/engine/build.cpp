@@ -18,9 +18,6 @@
 namespace s3v {
 namespace {
 
-constexpr size_t kMaxDimensions = 16000;
-constexpr size_t kMaxLists = 16u << 20;
-constexpr size_t kMaxTextKey = 65535;
 constexpr size_t kMaxMetadata = 16u << 20;
 
 constexpr size_t kSamplePerList = 128;
@@ -136,9 +133,9 @@ class IndexBuild::Impl {
     if (width > 0 && key.size() != width) {
       refuse("key has " + std::to_string(key.size()) + " bytes, its kind has " + std::to_string(width));
     }
-    if (key.size() > kMaxTextKey) {
+    if (key.size() > kMaxKeyBytes) {
       throw Error(Code::kLimitExceeded, "key has " + std::to_string(key.size()) + " bytes, at most " +
-                                            std::to_string(kMaxTextKey) + " can be indexed");
+                                            std::to_string(kMaxKeyBytes) + " can be indexed");
     }
     if (metadata.size() > kMaxMetadata) {
       throw Error(Code::kLimitExceeded, "metadata has " + std::to_string(metadata.size()) + " bytes, at most " +

@@ -75,7 +75,7 @@ uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t reco
 }
 
 void VerifyOwnership(ObjectStore& store, const ObjectId& index, uint64_t number, Stop& stop) {
-  // Two small requests instead of a listing: the chain has no gaps, so whoever came after us took the next number.
+  // Two small requests instead of a listing: whoever saw our marker took the next number.
   if (Exists(store, OwnerKey(index, number + 1), stop)) {
     ThrowConflict(index, "Owner marker " + std::to_string(number + 1) + " follows ours.");
   }

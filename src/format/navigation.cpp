@@ -9,8 +9,6 @@
 namespace s3v {
 namespace {
 
-constexpr uint32_t kMaxDimensions = 16000;
-constexpr uint32_t kMaxLists = 16u << 20;
 
 // Filler that a later format may give a meaning: refused, not ignored.
 void RequireZero(Decoder& decoder, size_t size) {

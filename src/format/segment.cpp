@@ -9,7 +9,6 @@ namespace {
 
 constexpr uint64_t kPieceHeader = 2 * sizeof(uint32_t);  // count, list
 constexpr uint64_t kChecksumSize = sizeof(uint32_t);
-constexpr size_t kMaxKeyBytes = 65535;
 
 template <class T>
 T ReadAt(const uint8_t* array, size_t i) {

@@ -15,6 +15,11 @@
 
 namespace s3v {
 
+// What writers keep to and readers insist on.
+inline constexpr uint32_t kMaxDimensions = 16000;
+inline constexpr uint32_t kMaxLists = 16u << 20;
+inline constexpr size_t kMaxKeyBytes = 65535;
+
 inline constexpr uint64_t kMaxSegmentBytes = 64ull << 20;
 inline constexpr uint64_t kMaxPieceBytes = 4ull << 20;  // target; a piece of one entry may be larger
 

@@ -30,8 +30,8 @@ struct ObjectInfo {
 };
 
 // What was asked of the store since it was opened. `requests` counts every HTTP request sent, retries included; on
-// file:// every call that would be one. `bytes_read` are payload bytes received, `waves` the calls of GetRanges, Get that
-// sent anything.
+// file:// every call that would be one. `bytes_read` are payload bytes received, `waves` the calls of GetRanges, Get
+// that sent anything.
 struct StoreCounters {
   uint64_t waves = 0;
   uint64_t get_requests = 0;
@@ -44,7 +44,8 @@ struct StoreCounters {
 
 // A flat namespace of byte strings. A Put is seen whole or not at all. Used from one thread at a time; every call polls
 // `stop` while it waits (at least every 50 ms) and throws kCancelled once asked to stop.
-// All throw kUnavailable once retries are used up, kPermissionDenied, kStoreMissing for a bucket or root that is not there.
+// All throw kUnavailable once retries are used up, kPermissionDenied, kStoreMissing for a bucket that
+// is not there (a directory that is not there is an empty store).
 class ObjectStore {
  public:
   enum class PutMode { kOverwrite, kCreateOnly };

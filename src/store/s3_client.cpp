@@ -34,7 +34,7 @@ uint64_t RandomSeed() {
   return seed;
 }
 
-// What a message calls a request: GET of "key".
+// What a message calls a request: reading object "key".
 std::string Describe(const S3Call& call) {
   switch (call.verb) {
     case Verb::kRead:
