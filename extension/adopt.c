@@ -53,7 +53,7 @@ s3v_adopt(PG_FUNCTION_ARGS)
 	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
 
-	sync_lock(index_id, true);
+	catalog_lock_index(index_id, true);
 	PushActiveSnapshot(GetLatestSnapshot());
 	version = catalog_version(index_id, GetActiveSnapshot());
 	if (version == NULL)

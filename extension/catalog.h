@@ -55,6 +55,9 @@ extern bool catalog_installed(void);	/* without raising */
 extern Oid	relation_owner(Oid relid);	/* InvalidOid when the relation is gone */
 extern Oid	catalog_extension(void);
 
+/* The index's own lock: a heavyweight object lock, no relation lock, so that readers never wait. False: somebody else has it. */
+extern bool catalog_lock_index(Oid index_id, bool wait);
+
 /* NULL when there is no such row in that snapshot. Allocated in the current memory context. */
 extern S3vIndex *catalog_index(Oid index_id, Snapshot snapshot);
 extern S3vVersion *catalog_version(Oid index_id, Snapshot snapshot);

@@ -17,6 +17,7 @@
 #include "catalog/pg_proc.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -210,4 +211,15 @@ relation_owner(Oid relid)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+bool
+catalog_lock_index(Oid index_id, bool wait)
+{
+	if (wait)
+	{
+		LockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
+		return true;
+	}
+	return ConditionalLockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
 }

@@ -76,7 +76,7 @@ collect_index(Collection *collection, Oid index_id)
 	uint64		number;
 
 	/* A sync at work, or one that was prepared and forgotten, must not hold up the others through us. */
-	if (!sync_lock(index_id, false))
+	if (!catalog_lock_index(index_id, false))
 	{
 		ereport(NOTICE,
 				(errmsg("skipping index \"%s\": a sync holds it", get_rel_name(index_id))));

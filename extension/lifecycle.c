@@ -20,7 +20,6 @@
 #include "utils/uuid.h"
 
 #include "catalog.h"
-#include "sync.h"
 
 #define ROW_TRIGGER (TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_UPDATE)
 #define TRUNCATE_TRIGGER (TRIGGER_TYPE_STATEMENT | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_TRUNCATE)
@@ -211,7 +210,7 @@ catalog_forget(Oid index_id, const char *server_name)
 		return;
 	/* No sync publishes while its index goes, and no two drops each leave capture to the other. In the order of sync_index(). */
 	has_source = lock_source(index->source);
-	sync_lock(index_id, true);
+	catalog_lock_index(index_id, true);
 	index = catalog_index(index_id, NULL);
 	if (index == NULL)
 		return;

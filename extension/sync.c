@@ -27,17 +27,6 @@
 #include "sync.h"
 #include "sync_parts.h"
 
-bool
-sync_lock(Oid index_id, bool wait)
-{
-	if (wait)
-	{
-		LockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
-		return true;
-	}
-	return ConditionalLockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
-}
-
 static void
 free_build(void *build)
 {
@@ -184,7 +173,7 @@ sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating)
 	sync.index = catalog_index(index_id, NULL);
 	if (sync.index != NULL)
 		LockRelationOid(sync.index->source, AccessShareLock);
-	if (!sync_lock(index_id, wait))
+	if (!catalog_lock_index(index_id, wait))
 	{
 		result.skipped = true;
 		MemoryContextSwitchTo(before);

@@ -31,9 +31,6 @@ typedef struct S3vSyncResult
  */
 extern S3vSyncResult sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating);
 
-/* The index's own lock: a heavyweight object lock, no relation lock, so that readers never wait. False: somebody else has it. */
-extern bool sync_lock(Oid index_id, bool wait);
-
 /* A 32-bit transaction id of the recent past, with its epoch. (sync_snapshot.c) */
 extern FullTransactionId widen_xid(TransactionId xid);
 
