@@ -7,7 +7,6 @@
 namespace s3v {
 namespace {
 
-constexpr uint64_t kPieceHeader = 2 * sizeof(uint32_t);  // count, list
 constexpr uint64_t kChecksumSize = sizeof(uint32_t);
 
 template <class T>
