@@ -240,13 +240,10 @@ check_vector(const Change *change, const CapturedIndex *captured)
 	Datum		value = slot_getattr(change->new, columns->vector.attnum, &null);
 	int			dimensions;
 	char	   *complaint;
-	float	   *vector = vector_from_row(value, columns, &dimensions, &complaint);
+	const float *vector = vector_from_row(value, columns, &dimensions, &complaint);
 
 	if (vector != NULL)
-	{
 		complaint = vector_complaint(vector, dimensions, captured->index->dimensions);
-		pfree(vector);
-	}
 	if (complaint != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -14,6 +14,8 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -74,18 +76,39 @@ typedef struct CatalogScan
 {
 	Relation	rel;
 	SysScanDesc rows;
+	HeapTuple	tuple;			/* the row found last, and its columns */
+	Datum	   *values;
+	bool	   *nulls;
 } CatalogScan;
 
-/* Rows of a table of schema s3v whose regclass column has that value (all, when InvalidOid). */
+/*
+ * Rows of a table of schema s3v whose regclass column has that value (all, when InvalidOid), by that index; NULL: the primary key, which is
+ * known without a look at the catalogues.
+ */
 static void
-scan_begin(CatalogScan *scan, const char *table, const char *index, AttrNumber column, Oid value, Snapshot snapshot)
+scan_begin(CatalogScan *scan, const char *table, const char *index_name, AttrNumber column, Oid value, Snapshot snapshot)
 {
-	Oid			index_id = get_relname_relid(index, catalog_schema());
 	ScanKeyData key;
+	Oid			index;
+	int			columns;
 
 	scan->rel = table_open(catalog_table(table), AccessShareLock);
+	index = index_name != NULL ? get_relname_relid(index_name, catalog_schema()) : catalog_primary_key(scan->rel);
+	columns = RelationGetNumberOfAttributes(scan->rel);
+	scan->values = palloc(sizeof(Datum) * columns);
+	scan->nulls = palloc(sizeof(bool) * columns);
 	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
-	scan->rows = systable_beginscan(scan->rel, index_id, OidIsValid(index_id), snapshot, OidIsValid(value) ? 1 : 0, &key);
+	scan->rows = systable_beginscan(scan->rel, index, OidIsValid(index), snapshot, OidIsValid(value) ? 1 : 0, &key);
+}
+
+static bool
+scan_next(CatalogScan *scan)
+{
+	scan->tuple = systable_getnext(scan->rows);
+	if (!HeapTupleIsValid(scan->tuple))
+		return false;
+	heap_deform_tuple(scan->tuple, RelationGetDescr(scan->rel), scan->values, scan->nulls);
+	return true;
 }
 
 static void
@@ -93,49 +116,39 @@ scan_end(CatalogScan *scan)
 {
 	systable_endscan(scan->rows);
 	table_close(scan->rel, AccessShareLock);
+	pfree(scan->values);
+	pfree(scan->nulls);
 }
 
-static Datum
-column_of(const CatalogScan *scan, HeapTuple tuple, AttrNumber column, bool *is_null)
+static bool
+written_by_this_transaction(const CatalogScan *scan)
 {
-	return heap_getattr(tuple, column, RelationGetDescr(scan->rel), is_null);
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(scan->tuple->t_data));
 }
 
 /* 0 or NULL where the column is NULL. */
 static int64
-number_of(const CatalogScan *scan, HeapTuple tuple, AttrNumber column)
+number_of(const CatalogScan *scan, AttrNumber column)
 {
-	bool		is_null;
-	Datum		value = column_of(scan, tuple, column, &is_null);
-
-	return is_null ? 0 : DatumGetInt64(value);
+	return scan->nulls[column - 1] ? 0 : DatumGetInt64(scan->values[column - 1]);
 }
 
 static Oid
-oid_of(const CatalogScan *scan, HeapTuple tuple, AttrNumber column)
+oid_of(const CatalogScan *scan, AttrNumber column)
 {
-	bool		is_null;
-	Datum		value = column_of(scan, tuple, column, &is_null);
-
-	return is_null ? InvalidOid : DatumGetObjectId(value);
+	return scan->nulls[column - 1] ? InvalidOid : DatumGetObjectId(scan->values[column - 1]);
 }
 
 static char *
-text_of(const CatalogScan *scan, HeapTuple tuple, AttrNumber column)
+text_of(const CatalogScan *scan, AttrNumber column)
 {
-	bool		is_null;
-	Datum		value = column_of(scan, tuple, column, &is_null);
-
-	return is_null ? NULL : TextDatumGetCString(value);
+	return scan->nulls[column - 1] ? NULL : TextDatumGetCString(scan->values[column - 1]);
 }
 
 static char *
-name_of(const CatalogScan *scan, HeapTuple tuple, AttrNumber column)
+name_of(const CatalogScan *scan, AttrNumber column)
 {
-	bool		is_null;
-	Datum		value = column_of(scan, tuple, column, &is_null);
-
-	return is_null ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+	return scan->nulls[column - 1] ? NULL : pstrdup(NameStr(*DatumGetName(scan->values[column - 1])));
 }
 
 /* ---- indexes ---- */
@@ -156,13 +169,11 @@ metric_from_name(const char *name)
 }
 
 static void
-read_metadata_names(const CatalogScan *scan, HeapTuple tuple, S3vIndex *index)
+read_metadata_names(const CatalogScan *scan, S3vIndex *index)
 {
-	bool		is_null;
-	Datum		array = column_of(scan, tuple, INDEX_METADATA, &is_null);
 	Datum	   *names;
 
-	deconstruct_array(DatumGetArrayTypeP(array), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, NULL,
+	deconstruct_array(DatumGetArrayTypeP(scan->values[INDEX_METADATA - 1]), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, NULL,
 					  &index->metadata_count);
 	index->metadata = palloc(sizeof(char *) * Max(index->metadata_count, 1));
 	for (int i = 0; i < index->metadata_count; i++)
@@ -170,21 +181,21 @@ read_metadata_names(const CatalogScan *scan, HeapTuple tuple, S3vIndex *index)
 }
 
 static S3vIndex *
-read_index(const CatalogScan *scan, HeapTuple tuple)
+read_index(const CatalogScan *scan)
 {
 	S3vIndex   *index = palloc0(sizeof(S3vIndex));
-	bool		is_null;
-	Datum		uuid = column_of(scan, tuple, INDEX_UUID, &is_null);
+	Datum		uuid = scan->values[INDEX_UUID - 1];
 
-	index->index_id = oid_of(scan, tuple, INDEX_INDEX_ID);
-	index->source = oid_of(scan, tuple, INDEX_SOURCE);
-	index->log = oid_of(scan, tuple, INDEX_LOG);
+	index->index_id = oid_of(scan, INDEX_INDEX_ID);
+	index->source = oid_of(scan, INDEX_SOURCE);
+	index->log = oid_of(scan, INDEX_LOG);
 	strlcpy(index->uuid, DatumGetCString(DirectFunctionCall1(uuid_out, uuid)), sizeof(index->uuid));
-	index->key_column = name_of(scan, tuple, INDEX_KEY_COLUMN);
-	index->vector_column = name_of(scan, tuple, INDEX_VECTOR_COLUMN);
-	read_metadata_names(scan, tuple, index);
-	index->metric = metric_from_name(text_of(scan, tuple, INDEX_METRIC));
-	index->dimensions = DatumGetInt32(column_of(scan, tuple, INDEX_DIMENSIONS, &is_null));
+	index->key_column = name_of(scan, INDEX_KEY_COLUMN);
+	index->vector_column = name_of(scan, INDEX_VECTOR_COLUMN);
+	read_metadata_names(scan, index);
+	index->metric = metric_from_name(text_of(scan, INDEX_METRIC));
+	index->dimensions = DatumGetInt32(scan->values[INDEX_DIMENSIONS - 1]);
+	index->xmin = HeapTupleHeaderGetXmin(scan->tuple->t_data);
 	return index;
 }
 
@@ -192,15 +203,13 @@ S3vIndex *
 catalog_index(Oid index_id, Snapshot snapshot)
 {
 	CatalogScan scan;
-	HeapTuple	tuple;
 	S3vIndex   *index = NULL;
 
 	if (!OidIsValid(index_id))
 		return NULL;
-	scan_begin(&scan, "index", "index_pkey", INDEX_INDEX_ID, index_id, snapshot);
-	tuple = systable_getnext(scan.rows);
-	if (HeapTupleIsValid(tuple))
-		index = read_index(&scan, tuple);
+	scan_begin(&scan, "index", NULL, INDEX_INDEX_ID, index_id, snapshot);
+	if (scan_next(&scan))
+		index = read_index(&scan);
 	scan_end(&scan);
 	return index;
 }
@@ -218,12 +227,11 @@ List *
 catalog_indexes(Oid source, Snapshot snapshot)
 {
 	CatalogScan scan;
-	HeapTuple	tuple;
 	List	   *indexes = NIL;
 
 	scan_begin(&scan, "index", "index_source_idx", INDEX_SOURCE, source, snapshot);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan.rows)))
-		indexes = lappend(indexes, read_index(&scan, tuple));
+	while (scan_next(&scan))
+		indexes = lappend(indexes, read_index(&scan));
 	scan_end(&scan);
 	list_sort(indexes, compare_index_ids);
 	return indexes;
@@ -258,23 +266,19 @@ catalog_is_empty(void)
 
 /* Transaction ids mean something only in the cluster that gave them out: after a restore the whole log is read. */
 static void
-read_log_bounds(const CatalogScan *scan, HeapTuple tuple, S3vVersion *version)
+read_log_bounds(const CatalogScan *scan, S3vVersion *version)
 {
-	bool		hi_null;
-	bool		running_null;
-	bool		system_null;
-	Datum		hi = column_of(scan, tuple, VERSION_HI, &hi_null);
-	Datum		running = column_of(scan, tuple, VERSION_RUNNING, &running_null);
-	Datum		system = column_of(scan, tuple, VERSION_SYSTEM_IDENTIFIER, &system_null);
+	const Datum *values = scan->values;
+	const bool *nulls = scan->nulls;
 	Datum	   *xids;
 
-	version->bounded = !hi_null && !running_null && !system_null &&
-		DatumGetInt64(system) == (int64) GetSystemIdentifier();
+	version->bounded = !nulls[VERSION_HI - 1] && !nulls[VERSION_RUNNING - 1] && !nulls[VERSION_SYSTEM_IDENTIFIER - 1] &&
+		DatumGetInt64(values[VERSION_SYSTEM_IDENTIFIER - 1]) == (int64) GetSystemIdentifier();
 	if (!version->bounded)
 		return;
 
-	version->hi = DatumGetFullTransactionId(hi);
-	deconstruct_array(DatumGetArrayTypeP(running), XID8OID, sizeof(FullTransactionId), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &xids,
+	version->hi = DatumGetFullTransactionId(values[VERSION_HI - 1]);
+	deconstruct_array(DatumGetArrayTypeP(values[VERSION_RUNNING - 1]), XID8OID, sizeof(FullTransactionId), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &xids,
 					  NULL, &version->running_count);
 	version->running = palloc(sizeof(FullTransactionId) * Max(version->running_count, 1));
 	for (int i = 0; i < version->running_count; i++)
@@ -285,25 +289,23 @@ S3vVersion *
 catalog_version(Oid index_id, Snapshot snapshot)
 {
 	CatalogScan scan;
-	HeapTuple	tuple;
 	S3vVersion *version = NULL;
 
-	scan_begin(&scan, "version", "version_pkey", VERSION_INDEX_ID, index_id, snapshot);
-	tuple = systable_getnext(scan.rows);
-	if (HeapTupleIsValid(tuple))
+	scan_begin(&scan, "version", NULL, VERSION_INDEX_ID, index_id, snapshot);
+	if (scan_next(&scan))
 	{
 		version = palloc0(sizeof(S3vVersion));
-		version->version = number_of(&scan, tuple, VERSION_VERSION);
-		version->manifest = text_of(&scan, tuple, VERSION_MANIFEST);
-		version->base = text_of(&scan, tuple, VERSION_BASE);
-		version->base_bytes = number_of(&scan, tuple, VERSION_BASE_BYTES);
-		version->delta = text_of(&scan, tuple, VERSION_DELTA);
-		version->delta_bytes = number_of(&scan, tuple, VERSION_DELTA_BYTES);
-		version->rows = number_of(&scan, tuple, VERSION_ROWS);
-		version->skipped = number_of(&scan, tuple, VERSION_SKIPPED);
-		version->owner = number_of(&scan, tuple, VERSION_OWNER);
-		read_log_bounds(&scan, tuple, version);
-		version->mine = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+		version->version = number_of(&scan, VERSION_VERSION);
+		version->manifest = text_of(&scan, VERSION_MANIFEST);
+		version->base = text_of(&scan, VERSION_BASE);
+		version->base_bytes = number_of(&scan, VERSION_BASE_BYTES);
+		version->delta = text_of(&scan, VERSION_DELTA);
+		version->delta_bytes = number_of(&scan, VERSION_DELTA_BYTES);
+		version->rows = number_of(&scan, VERSION_ROWS);
+		version->skipped = number_of(&scan, VERSION_SKIPPED);
+		version->owner = number_of(&scan, VERSION_OWNER);
+		read_log_bounds(&scan, version);
+		version->mine = written_by_this_transaction(&scan);
 	}
 	scan_end(&scan);
 	return version;
@@ -311,18 +313,32 @@ catalog_version(Oid index_id, Snapshot snapshot)
 
 /* ---- stale marks ---- */
 
+/* Looking at the file's size is a third of the cost of a scan that finds nothing, and is what there is almost always. */
+static bool
+nothing_is_stale(Snapshot snapshot)
+{
+	Relation	rel = table_open(catalog_table("stale"), AccessShareLock);
+	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
+
+	/* A serializable transaction must still be told of a mark that comes later. */
+	if (empty)
+		PredicateLockRelation(rel, snapshot);
+	table_close(rel, AccessShareLock);
+	return empty;
+}
+
 bool
 catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason)
 {
 	CatalogScan scan;
-	HeapTuple	tuple;
 	bool		stale;
 
-	scan_begin(&scan, "stale", "stale_pkey", STALE_INDEX_ID, index_id, snapshot);
-	tuple = systable_getnext(scan.rows);
-	stale = HeapTupleIsValid(tuple);
+	if (nothing_is_stale(snapshot))
+		return false;
+	scan_begin(&scan, "stale", NULL, STALE_INDEX_ID, index_id, snapshot);
+	stale = scan_next(&scan);
 	if (stale && reason != NULL)
-		*reason = text_of(&scan, tuple, STALE_REASON);
+		*reason = text_of(&scan, STALE_REASON);
 	scan_end(&scan);
 	return stale;
 }
@@ -332,13 +348,12 @@ static bool
 marked_by_this_transaction(Oid index_id, const char *reason)
 {
 	CatalogScan scan;
-	HeapTuple	tuple;
 	bool		marked = false;
 
-	scan_begin(&scan, "stale", "stale_pkey", STALE_INDEX_ID, index_id, SnapshotSelf);
-	while (!marked && HeapTupleIsValid(tuple = systable_getnext(scan.rows)))
-		marked = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data)) &&
-			strcmp(text_of(&scan, tuple, STALE_REASON), reason) == 0;
+	scan_begin(&scan, "stale", NULL, STALE_INDEX_ID, index_id, SnapshotSelf);
+	while (!marked && scan_next(&scan))
+		marked = written_by_this_transaction(&scan) &&
+			strcmp(text_of(&scan, STALE_REASON), reason) == 0;
 	scan_end(&scan);
 	return marked;
 }

@@ -9,6 +9,7 @@
 
 #include "access/transam.h"
 #include "nodes/pg_list.h"
+#include "utils/relcache.h"
 #include "utils/snapshot.h"
 
 #include "../src/api/s3v_c.h"
@@ -25,6 +26,7 @@ typedef struct S3vIndex
 	char	  **metadata;
 	s3v_metric	metric;
 	int			dimensions;
+	TransactionId xmin;			/* of its row */
 } S3vIndex;
 
 typedef struct S3vVersion
@@ -49,6 +51,7 @@ typedef struct S3vVersion
 extern Oid	catalog_owner(void);	/* role that owns the extension */
 extern Oid	catalog_schema(void);	/* schema s3v */
 extern Oid	catalog_table(const char *name);	/* a table of schema s3v */
+extern Oid	catalog_primary_key(Relation rel);	/* its index; InvalidOid: none */
 extern Oid	catalog_function_schema(void);	/* where the functions live */
 extern Oid	catalog_capture_function(void);
 extern bool catalog_installed(void);	/* without raising */

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -122,16 +123,64 @@ catalog_function_schema(void)
 	return known.function_schema;
 }
 
+/* Tables that queries read. */
+static struct
+{
+	const char *name;
+	Oid			table;			/* InvalidOid: to be looked up */
+}			read_often[] = {{"index"}, {"version"}, {"stale"}};
+
+static void
+forget_table(Datum arg, Oid relid)
+{
+	for (int i = 0; i < lengthof(read_often); i++)
+	{
+		if (!OidIsValid(relid) || relid == read_often[i].table)
+			read_often[i].table = InvalidOid;
+	}
+}
+
+static Oid *
+kept_table(const char *name)
+{
+	static bool watching = false;
+
+	if (!watching)
+	{
+		CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+		watching = true;
+	}
+	for (int i = 0; i < lengthof(read_often); i++)
+	{
+		if (strcmp(name, read_often[i].name) == 0)
+			return &read_often[i].table;
+	}
+	return NULL;
+}
+
 Oid
 catalog_table(const char *name)
 {
-	Oid			table = get_relname_relid(name, catalog_schema());
+	Oid		   *kept = kept_table(name);
+	Oid			table;
 
+	if (kept != NULL && OidIsValid(*kept))
+		return *kept;
+	table = get_relname_relid(name, catalog_schema());
 	if (!OidIsValid(table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"s3v.%s\" of extension \"s3v\" does not exist", name)));
+	if (kept != NULL)
+		*kept = table;
 	return table;
+}
+
+Oid
+catalog_primary_key(Relation rel)
+{
+	list_free(RelationGetIndexList(rel));	/* fills rd_pkindex */
+	return rel->rd_pkindex;
 }
 
 Oid

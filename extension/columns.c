@@ -69,9 +69,7 @@ columns_follow(const S3vIndex *index, const S3vSource *source)
 		table_close(rel, AccessShareLock);
 		if (name != NULL)
 			(void) catalog_execute(psprintf("ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE %s", qualified_name(index->index_id),
-											quote_identifier(name),
-											format_type_extended(column->type, column->typmod,
-																 FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY)),
+											quote_identifier(name), source_declared_type(column)),
 								   0, NULL, NULL, NULL, NULL);
 	}
 }

@@ -62,6 +62,13 @@ find_setting(const char *name)
 #define find_setting(name) find_option(name, false, false, ERROR)
 #endif
 
+/* 18 counts its buffers for EXPLAIN, which has no line for us. */
+#if PG_VERSION_NUM < 180000
+#define index_beginscan_of(rel, index, snapshot, keys) index_beginscan(rel, index, snapshot, keys, 0)
+#else
+#define index_beginscan_of(rel, index, snapshot, keys) index_beginscan(rel, index, snapshot, NULL, keys, 0)
+#endif
+
 /* The next interrupt ends the process. */
 #if PG_VERSION_NUM < 170000
 #define TERMINATION_PENDING (ProcDiePending || ClientConnectionLost)

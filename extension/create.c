@@ -150,9 +150,7 @@ make_foreign_table(const Creation *creation, Relation rel)
 		/* The key may be metadata too, so that filters can name it; a table cannot have the column twice. */
 		if (i >= 2 && strcmp(name, columns->key.name) == 0)
 			name = psprintf("%s (metadata)", name);
-		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(name),
-						 format_type_extended(column->type, column->typmod,
-											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(name), source_declared_type(column));
 	}
 	appendStringInfo(&sql, ") SERVER %s", quote_identifier(creation->server_name));
 	foreach(cell, creation->options.index_options)

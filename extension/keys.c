@@ -156,10 +156,12 @@ verify_text_key(const void *key, int size)
 char *
 key_to_text(const void *key, int size, s3v_key_kind kind)
 {
+	char		digits[MAXINT8LEN + 1];
+
 	switch (kind)
 	{
 		case S3V_KEY_INTEGER:
-			return psprintf(INT64_FORMAT, integer_from_key(key, size));
+			return pnstrdup(digits, pg_lltoa(integer_from_key(key, size), digits));
 		case S3V_KEY_UUID:
 			return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(uuid_from_key(key, size))));
 		default:

@@ -209,13 +209,6 @@ typedef struct LogScan
 	void	   *arg;
 } LogScan;
 
-static Oid
-primary_key_of(Relation rel)
-{
-	list_free(RelationGetIndexList(rel));	/* fills rd_pkindex */
-	return rel->rd_pkindex;
-}
-
 /* Rows of the index that match the keys, the first of which is the index itself. False: the visitor has enough. */
 static bool
 scan_range(const LogScan *log, ScanKey keys, int key_count)
@@ -270,7 +263,7 @@ catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snap
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("change log of index \"%s\" does not exist", get_rel_name(index->index_id)),
 				 errhint("Drop the index and create it again.")));
-	log.primary_key = primary_key_of(log.rel);
+	log.primary_key = catalog_primary_key(log.rel);
 
 	if (version != NULL && version->bounded)
 	{

@@ -1,5 +1,5 @@
 /*
- * Metadata of a row: as bytes for segments and filters (src/format/metadata.h), and as jsonb for users.
+ * Metadata of a row as bytes for segments and filters (src/format/metadata.h).
  */
 #include "postgres.h"
 
@@ -8,11 +8,9 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
-#include "nodes/makefuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
@@ -367,76 +365,4 @@ metadata_encode(StringInfo out, const S3vSource *source, const Datum *values, co
 		else
 			append_scalar(out, values[i], column->base_type);
 	}
-}
-
-/* ---- values as jsonb ---- */
-
-/* to_jsonb() learns its argument's type from the expression that calls it. */
-static Jsonb *
-call_to_jsonb(Datum value, Oid type)
-{
-	FmgrInfo	function;
-	List	   *arguments = list_make1(makeNullConst(type, -1, InvalidOid));
-
-	fmgr_info(F_TO_JSONB, &function);
-	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, arguments, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL),
-					   &function);
-	return DatumGetJsonbP(FunctionCall1(&function, value));
-}
-
-static Jsonb *
-column_as_jsonb(const S3vColumn *column, Datum value)
-{
-	char	   *label;
-
-	if (column->kind == S3V_COLUMN_JSON)
-		return DatumGetJsonbP(value);
-	/*
-	 * Not as the enum itself: there to_jsonb() would run a cast to json that the type's owner made, with the rights of whoever
-	 * queries.
-	 */
-	if (get_typtype(column->base_type) == TYPTYPE_ENUM)
-	{
-		label = DatumGetCString(DirectFunctionCall1(enum_out, value));
-		return call_to_jsonb(CStringGetTextDatum(label), TEXTOID);
-	}
-	return call_to_jsonb(value, column->base_type);
-}
-
-static void
-push_member(JsonbParseState **object, const char *name, Jsonb *json)
-{
-	JsonbValue	key;
-	JsonbValue	value;
-
-	key.type = jbvString;
-	key.val.string.val = unconstify(char *, name);
-	key.val.string.len = strlen(name);
-	pushJsonbValue(object, WJB_KEY, &key);
-
-	if (!JsonContainerIsScalar(&json->root))
-	{
-		value.type = jbvBinary;
-		value.val.binary.data = &json->root;
-		value.val.binary.len = VARSIZE(json) - VARHDRSZ;
-	}
-	else
-		JsonbExtractScalar(&json->root, &value);
-	pushJsonbValue(object, WJB_VALUE, &value);
-}
-
-Jsonb *
-metadata_to_jsonb(const S3vSource *source, const Datum *values, const bool *nulls)
-{
-	JsonbParseState *object = NULL;
-
-	pushJsonbValue(&object, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < source->metadata_count; i++)
-	{
-		const S3vColumn *column = &source->metadata[i];
-
-		if (!nulls[i])
-			push_member(&object, column->name, column_as_jsonb(column, values[i]));
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&object, WJB_END_OBJECT, NULL));
 }

@@ -261,11 +261,10 @@ options_from_jsonb(Jsonb *json)
 /* ---- what governs -------------------------------------------------------------------------------------------------------- */
 
 S3vSearchSettings
-settings_resolve(Oid index_id, Jsonb *call_options)
+settings_resolve(List *index_options, Jsonb *call_options)
 {
 	List	   *of_call = options_from_jsonb(call_options);
-	List	   *of_index = GetForeignTable(index_id)->options;
-	OptionValues values = {0};
+	OptionValues values = {.search = settings_of_session()};
 	ListCell   *cell;
 
 	foreach(cell, of_call)
@@ -280,10 +279,9 @@ settings_resolve(Oid index_id, Jsonb *call_options)
 			continue;
 		value = find_value(of_call, option->name);
 		if (value == NULL && !settings_is_set(option->setting))
-			value = find_value(of_index, option->name);
-		if (value == NULL)
-			value = GetConfigOption(option->setting, false, false);
-		option->apply(&values, option->name, value);
+			value = find_value(index_options, option->name);
+		if (value != NULL)
+			option->apply(&values, option->name, value);
 	}
 	return values.search;
 }

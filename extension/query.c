@@ -4,23 +4,18 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "foreign/foreign.h"
 #include "portability/instr_time.h"
-#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "boundary.h"
-#include "columns.h"
+#include "known.h"
 #include "query.h"
 #include "server.h"
 
@@ -37,60 +32,26 @@ milliseconds_since(instr_time *start)
 	return INSTR_TIME_GET_MILLISEC(now);
 }
 
-/*
- * What the index is made of as it is now, whatever the snapshot: columns are found by name, and the source has those of now. Keeps the
- * source locked, so that both stay. An index younger than the snapshot has no version there: its source is scanned.
- */
-static S3vIndex *
-open_index(S3vQuery *query, Oid index_id)
-{
-	S3vIndex   *seen = catalog_index(index_id, query->snapshot);
-	S3vIndex   *index = seen != NULL ? seen : catalog_index(index_id, NULL);
-
-	if (index == NULL)
-		return NULL;
-	LockRelationOid(index->source, AccessShareLock);
-	index = catalog_index(index_id, NULL);
-	query->columns_dropped = seen != NULL && index != NULL && seen->metadata_count != index->metadata_count;
-	return index;
-}
-
-/* The index's bookkeeping, source and settings as the snapshot has them; raises for every misuse. */
+/* What is known of the index, its source and settings; raises for every misuse. */
 static void
 open_query(S3vQuery *query)
 {
-	Oid			index_id = query->args->index_id;
-	char	   *name = get_rel_name(index_id);
-	Relation	rel;
+	const S3vKnownIndex *known = known_index(query->args->index_id);
 
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("index with OID %u does not exist", index_id)));
-	if (!is_s3v_index(index_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an s3v index", name),
-				 errhint("Give the name that s3v_create_index was called with.")));
-	query->index = open_index(query, index_id);
-	if (query->index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("foreign table \"%s\" was not made by s3v_create_index", name),
-				 errhint("Drop it, and create the index with s3v_create_index.")));
-
-	rel = table_open(query->index->source, AccessShareLock);
-	query->source = source_describe(rel, query->index->key_column, query->index->vector_column,
-									query->index->metadata_count, query->index->metadata, false);
-	table_close(rel, NoLock);
-	if (source_has_children(query->index->source))
+	query->index = known->index;
+	query->columns_dropped = known_columns_differ(known, query->snapshot);
+	query->source = known->source;
+	query->columns_match = known->columns_match;
+	query->key_index = known->key_index;
+	if (source_has_children(query->source->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("source \"%s\" of index \"%s\" has child tables", get_rel_name(query->index->source), name),
+				 errmsg("source \"%s\" of index \"%s\" has child tables", get_rel_name(query->source->relid),
+						get_rel_name(query->index->index_id)),
 				 errdetail("Their rows are not in the index.")));
 
 	query_check_rights(query);
-	query->settings = settings_resolve(index_id, query->args->options);
+	query->settings = settings_resolve(known->options, query->args->options);
 	if (query->args->filter != NULL)
 		query->filter = metadata_filter(query->source, query->args->filter);
 	if (query->args->keys != NULL)
@@ -183,7 +144,7 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 				 errhint("Run s3v_sync with mode 'rebuild'.")));
 		return psprintf("the index is stale: %s", reason);
 	}
-	if (!columns_match(query->index, query->source))
+	if (!query->columns_match)
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -204,7 +165,38 @@ free_search(void *search)
 	s3v_search_free(search);
 }
 
-/* Ranks candidates against their source rows until no later one can matter. */
+static bool
+matters(const S3vQuery *query, const s3v_candidate *candidate)
+{
+	return !hits_full(query->hits) || candidate->lower_bound <= hits_worst(query->hits);
+}
+
+/*
+ * Ranks candidates against their source rows; false once no later one can matter. Each row may be the last that does, but starting a
+ * statement costs more than reading some rows too many.
+ */
+static bool
+rank(S3vQuery *query, const s3v_candidate *candidates, size_t found)
+{
+	size_t		at_once = key_scan_serves(query) ? 1 : found;
+	S3vKey	   *keys = palloc(sizeof(S3vKey) * at_once);
+	size_t		done = 0;
+	size_t		count;
+
+	do
+	{
+		for (count = 0; count < at_once && done < found && matters(query, &candidates[done]); count++, done++)
+		{
+			keys[count].data = (char *) candidates[done].key;
+			keys[count].size = candidates[done].key_size;
+		}
+		query->work.reranked += query_read_keys(query, keys, count);
+	} while (count > 0);
+	pfree(keys);
+	return done == found;
+}
+
+/* Asks for candidates until no later one can matter. */
 static s3v_code
 search_lists(S3vQuery *query, s3v_store *store, const Pending *pending, s3v_error *err, S3vCall *call)
 {
@@ -234,10 +226,9 @@ search_lists(S3vQuery *query, s3v_store *store, const Pending *pending, s3v_erro
 	{
 		const s3v_candidate *candidates;
 		size_t		found;
-		size_t		useful;
-		S3vKey	   *keys;
 		instr_time	start;
 		double		spent;
+		bool		go_on;
 
 		code = s3v_search_next(boundary_env(call), handle->ptr, want, &candidates, &found, err);
 		if (code != S3V_OK)
@@ -254,21 +245,12 @@ search_lists(S3vQuery *query, s3v_store *store, const Pending *pending, s3v_erro
 			continue;
 		}
 
-		keys = palloc(sizeof(S3vKey) * found);
-		for (useful = 0; useful < found; useful++)
-		{
-			if (hits_full(query->hits) && candidates[useful].lower_bound > hits_worst(query->hits))
-				break;
-			keys[useful].data = (char *) candidates[useful].key;
-			keys[useful].size = candidates[useful].key_size;
-		}
 		INSTR_TIME_SET_CURRENT(start);
-		query->work.reranked += query_read_keys(query, keys, useful);
+		go_on = rank(query, candidates, found);
 		spent = milliseconds_since(&start);
 		query->work.ms_source += spent;
 		query->work.ms_search -= spent;
-		pfree(keys);
-		if (useful < found)
+		if (!go_on)
 			break;
 		want = Max(8, query->args->k / 4);
 	}
@@ -363,6 +345,7 @@ query_run(const S3vQueryArgs *args)
 
 	query->args = args;
 	query->context = CurrentMemoryContext;
+	query->row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
 	query->hits = hits_create(CurrentMemoryContext, args->k);
 	INSTR_TIME_SET_CURRENT(start);
 	/* The index and its version, the log and the source are all read under this one snapshot. */
@@ -400,6 +383,8 @@ query_run(const S3vQueryArgs *args)
 	}
 	if (why != NULL)
 		scan_instead(query, why);
+	if (query->key_scan != NULL)
+		key_scan_end(query->key_scan);
 	SPI_finish();
 	hits_sort(query->hits);
 	query->work.ms_total = milliseconds_since(&start);

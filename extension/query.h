@@ -17,7 +17,7 @@ typedef struct S3vQueryArgs
 {
 	Oid			index_id;
 	bool		vector_is_null;
-	float	   *vector;
+	const float *vector;
 	int			dimensions;
 	int			k;
 	Jsonb	   *filter;			/* NULL: none */
@@ -49,16 +49,23 @@ typedef struct S3vQueryWork
 	double		ms_total;
 } S3vQueryWork;
 
+/* The key's index, opened by the first look-up of a query. (key_scan.c) */
+typedef struct S3vKeyScan S3vKeyScan;
+
 /* Kept while a query runs. */
 typedef struct S3vQuery
 {
 	const S3vQueryArgs *args;
 	MemoryContext context;		/* outlives SPI */
 	Snapshot	snapshot;		/* the caller's active one, never renewed */
-	S3vIndex   *index;
+	const S3vIndex *index;
 	bool		columns_dropped;	/* since the snapshot: the version has other metadata columns */
 	S3vVersion *version;		/* NULL: not built in this snapshot */
-	S3vSource  *source;
+	const S3vSource *source;
+	bool		columns_match;	/* the index has the types of the source */
+	Oid			key_index;		/* finds a row of the source by its key; InvalidOid: none that serves */
+	S3vKeyScan *key_scan;		/* NULL: not opened yet */
+	MemoryContext row_context;	/* for one row of the source at a time */
 	S3vSearchSettings settings;
 	s3v_filter *filter;			/* NULL: none */
 	s3v_keys   *only;			/* NULL: any key */
@@ -76,9 +83,23 @@ extern S3vQuery *query_run(const S3vQueryArgs *args);
 extern void query_check_rights(const S3vQuery *query);
 extern void query_check_vector(const S3vQuery *query);
 
-/* Reads rows of the source into the hits, exactly: filter, key set and distance. (query_source.c) */
+/*
+ * Rows of the source into the hits, exactly: filter, key set and distance. Those with these keys, under the query's snapshot, answering
+ * how many there were; or all of them. (query_source.c)
+ */
 extern int64 query_read_keys(S3vQuery *query, const S3vKey *keys, int count);
 extern void query_scan_source(S3vQuery *query);
+
+/*
+ * One row (key, vector, metadata...): the single place where a row becomes a hit, whether it was pending, synced or scanned, so that its
+ * distance has the same bits in all three. (query_source.c)
+ */
+extern void query_consume_row(S3vQuery *query, const Datum *values, const bool *nulls);
+
+/* Does an index of the source serve in this snapshot? Reading is for when it does. (key_scan.c) */
+extern bool key_scan_serves(S3vQuery *query);
+extern void key_scan_read(S3vQuery *query, const S3vKey *keys, int count);
+extern void key_scan_end(S3vKeyScan *scan);
 
 /* From fcinfo of s3v_query (shift 0) and s3v_query_as (shift 1: a key_type argument before the vector). (query_args.c) */
 extern S3vQueryArgs query_arguments(FunctionCallInfo fcinfo, int shift);

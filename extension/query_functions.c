@@ -36,6 +36,8 @@ key_as(const S3vQuery *query, const S3vHit *hit, Oid type)
 	if (type == query->source->key.base_type)
 		return key_to_datum(hit->key, hit->key_size, query->source->key.base_type, query->source->key_kind);
 	text = key_to_text(hit->key, hit->key_size, query->source->key_kind);
+	if (type == TEXTOID)
+		return CStringGetTextDatum(text);
 	getTypeInputInfo(type, &input, &ioparam);
 	return OidInputFunctionCall(input, text, ioparam, -1);
 }
@@ -66,7 +68,7 @@ s3v_query(PG_FUNCTION_ARGS)
 {
 	S3vQueryArgs args = query_arguments(fcinfo, 0);
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	put_hits(fcinfo, query_run(&args));
 	return (Datum) 0;
 }
@@ -76,7 +78,7 @@ s3v_query_as(PG_FUNCTION_ARGS)
 {
 	S3vQueryArgs args = query_arguments(fcinfo, 1);
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	put_hits(fcinfo, query_run(&args));
 	return (Datum) 0;
 }

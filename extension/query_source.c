@@ -1,7 +1,8 @@
-/* Rows of the source on their way to the hits: reading by key, and the exact scan. */
+/* Rows of the source on their way to the hits, as the server's own statements read them: by key, and the exact scan. */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include <math.h>
+
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -17,66 +18,66 @@
 #define SCAN_BATCH 256
 #define KEYS_BATCH 1000
 
-/*
- * One row of "SELECT key, vector, metadata...": the single place where a row becomes a hit, whether it was pending, synced or
- * scanned, so that its distance has the same bits in all three.
- */
+static bool
+passes_filter(const S3vQuery *query, const Datum *metadata, const bool *nulls)
+{
+	StringInfoData row;
+	s3v_error	err;
+	int			matches;
+
+	if (query->filter == NULL)
+		return true;
+	initStringInfo(&row);
+	metadata_encode(&row, query->source, metadata, nulls);
+	boundary_raise(s3v_filter_match(query->filter, row.data, row.len, &matches, &err), &err);
+	return matches != 0;
+}
+
 static void
-consume_row(S3vQuery *query, TupleDesc desc, HeapTuple tuple, Datum *values, bool *nulls, MemoryContext row_context)
+consider(S3vQuery *query, const Datum *values, const bool *nulls)
 {
 	const S3vSource *source = query->source;
-	MemoryContext before = MemoryContextSwitchTo(row_context);
-	float	   *vector;
+	const float *vector;
 	int			dimensions;
 	char	   *complaint;
 	S3vKey		key;
 	double		distance;
 
-	query->work.source_rows++;
-	heap_deform_tuple(tuple, desc, values, nulls);
 	if (nulls[0] || nulls[1])
-		goto done;
+		return;
 	vector = vector_from_row(values[1], source, &dimensions, &complaint);
 	/* A row that could not be in the index is in no answer: no vector to compare, or none that has a distance. */
 	if (complaint != NULL || dimensions != query->index->dimensions)
-		goto done;
-	switch (s3v_vector_check(vector, dimensions))
-	{
-		case S3V_VECTOR_NOT_FINITE:
-			goto done;
-		case S3V_VECTOR_ZERO:
-			if (query->index->metric == S3V_COSINE)
-				goto done;
-			break;
-		case S3V_VECTOR_FINE:
-			break;
-	}
+		return;
+	/*
+	 * Not finite exactly when the vector is not, or is zero under cosine: the query's own is neither, and sums of floats in double do not
+	 * overflow. So the elements are looked at once.
+	 */
+	distance = s3v_distance(query->index->metric, query->args->vector, vector, dimensions);
+	if (!isfinite(distance))
+		return;
 	key = key_from_datum(values[0], source->key.base_type, source->key_kind);
 	if (query->only != NULL && !s3v_keys_contains(query->only, key.data, key.size))
-		goto done;
-	if (query->filter != NULL)
-	{
-		StringInfoData row;
-		s3v_error	err;
-		int			matches;
+		return;
+	if (!hits_wants(query->hits, distance, key.data, key.size) || !passes_filter(query, values + 2, nulls + 2))
+		return;
+	hits_add(query->hits, distance, key.data, key.size, metadata_to_jsonb(source, values + 2, nulls + 2));
+}
 
-		initStringInfo(&row);
-		metadata_encode(&row, source, values + 2, nulls + 2);
-		boundary_raise(s3v_filter_match(query->filter, row.data, row.len, &matches, &err), &err);
-		if (!matches)
-			goto done;
-	}
-	distance = s3v_distance(query->index->metric, query->args->vector, vector, dimensions);
-	if (hits_wants(query->hits, distance, key.data, key.size))
-		hits_add(query->hits, distance, key.data, key.size, metadata_to_jsonb(source, values + 2, nulls + 2));
-done:
+void
+query_consume_row(S3vQuery *query, const Datum *values, const bool *nulls)
+{
+	MemoryContext before = MemoryContextSwitchTo(query->row_context);
+
+	query->work.source_rows++;
+	consider(query, values, nulls);
 	MemoryContextSwitchTo(before);
-	MemoryContextReset(row_context);
+	MemoryContextReset(query->row_context);
 }
 
 /* All rows of SPI_tuptable; frees it. */
 static void
-consume_table(S3vQuery *query, MemoryContext row_context)
+consume_table(S3vQuery *query)
 {
 	SPITupleTable *table = SPI_tuptable;
 	int			columns = table->tupdesc->natts;
@@ -87,28 +88,20 @@ consume_table(S3vQuery *query, MemoryContext row_context)
 	for (i = 0; i < table->numvals; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		consume_row(query, table->tupdesc, table->vals[i], values, nulls, row_context);
+		heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
+		query_consume_row(query, values, nulls);
 	}
 	pfree(values);
 	pfree(nulls);
 	SPI_freetuptable(table);
 }
 
-static MemoryContext
-make_row_context(void)
-{
-	return AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
-}
-
-/* Reads the rows with these keys under the query's snapshot, as the caller; answers how many there were. */
-int64
-query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
+static void
+select_keys(S3vQuery *query, const S3vKey *keys, int count)
 {
 	const S3vColumn *column = &query->source->key;
 	char	   *sql = psprintf("%s WHERE %s OPERATOR(pg_catalog.=) ANY ($1)", source_select(query->source), quote_identifier(column->name));
 	Oid			array_type = get_array_type(column->base_type);
-	MemoryContext row_context = make_row_context();
-	int64		before = query->work.source_rows;
 	int			done;
 	int16		typlen;
 	bool		typbyval;
@@ -130,19 +123,27 @@ query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
 		result = SPI_execute_plan(plan_get(sql, 1, &array_type), &argument, NULL, true, 0);
 		if (result != SPI_OK_SELECT)
 			elog(ERROR, "could not read rows of the source: %s", SPI_result_code_string(result));
-		consume_table(query, row_context);
+		consume_table(query);
 		pfree(DatumGetPointer(argument));
 		pfree(elements);
 	}
-	MemoryContextDelete(row_context);
+}
+
+int64
+query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
+{
+	int64		before = query->work.source_rows;
+
+	if (key_scan_serves(query))
+		key_scan_read(query, keys, count);
+	else if (count > 0)
+		select_keys(query, keys, count);
 	return query->work.source_rows - before;
 }
 
-/* The exact answer: every row of the source, or those of the key set when there is one. */
 void
 query_scan_source(S3vQuery *query)
 {
-	MemoryContext row_context = make_row_context();
 	Portal		portal;
 
 	portal = SPI_cursor_open(NULL, plan_get(source_select(query->source), 0, NULL), NULL, NULL, true);
@@ -151,9 +152,8 @@ query_scan_source(S3vQuery *query)
 		SPI_cursor_fetch(portal, true, SCAN_BATCH);
 		if (SPI_processed == 0)
 			break;
-		consume_table(query, row_context);
+		consume_table(query);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	SPI_cursor_close(portal);
-	MemoryContextDelete(row_context);
 }

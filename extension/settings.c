@@ -10,7 +10,7 @@
 #include "endpoints.h"
 #include "settings.h"
 
-/* Of the search settings; what governs a query is worked out by settings_resolve(), which asks by name. */
+/* Of the search settings; what governs a query is worked out by settings_resolve(). */
 static int	probes = 0;
 static int	consistency = 0;
 static int	on_missing = 0;
@@ -22,16 +22,15 @@ int			s3v_setting_max_parallel_requests = 64;
 char	   *s3v_setting_allowed_endpoints = NULL;
 uint64		s3v_connection_settings_changes = 0;
 
-/* The numbers are never read: options.c takes both from the names. */
 static const struct config_enum_entry consistency_values[] = {
-	{"strong", 0, false},
-	{"eventual", 1, false},
+	{"strong", false, false},
+	{"eventual", true, false},
 	{NULL, 0, false}
 };
 
 static const struct config_enum_entry on_missing_values[] = {
-	{"scan", 0, false},
-	{"error", 1, false},
+	{"scan", false, false},
+	{"error", true, false},
 	{NULL, 0, false}
 };
 
@@ -118,6 +117,19 @@ settings_define(void)
 
 	for (int i = 0; i < lengthof(search_settings); i++)
 		search_settings[i].record = find_setting(search_settings[i].name);
+}
+
+S3vSearchSettings
+settings_of_session(void)
+{
+	S3vSearchSettings settings = {
+		.probes = probes,
+		.eventual = consistency,
+		.missing_is_error = on_missing,
+		.max_bytes = (int64) max_bytes_kb * 1024
+	};
+
+	return settings;
 }
 
 bool

@@ -21,9 +21,6 @@ extern char *s3v_setting_allowed_endpoints;
 /* Goes up whenever one of the last three was assigned. */
 extern uint64 s3v_connection_settings_changes;
 
-/* True unless the search setting (s3v.probes, ...) has its built-in value for want of any other. */
-extern bool settings_is_set(const char *name);
-
 /*
  * What governs one query. Order of precedence: the call's options, a setting whose source is not its default, the index's
  * option, the default.
@@ -36,8 +33,17 @@ typedef struct S3vSearchSettings
 	int64		max_bytes;		/* 0: no budget */
 } S3vSearchSettings;
 
-/* call_options may be NULL. Raises 22023 for an unknown option or a bad value, listing the valid ones. */
-extern S3vSearchSettings settings_resolve(Oid index_id, Jsonb *call_options);
+/* What the settings of the session say. */
+extern S3vSearchSettings settings_of_session(void);
+
+/* True unless the search setting (s3v.probes, ...) has its built-in value for want of any other. */
+extern bool settings_is_set(const char *name);
+
+/*
+ * index_options: those of the foreign table, DefElem. call_options may be NULL. Raises 22023 for an unknown option or a bad value, listing
+ * the valid ones.
+ */
+extern S3vSearchSettings settings_resolve(List *index_options, Jsonb *call_options);
 
 /* Build settings: call options of s3v_create_index have become index options by now. */
 typedef struct S3vBuildSettings

@@ -7,11 +7,16 @@
 
 #include "compat.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -195,6 +200,15 @@ source_describe(Relation rel, const char *key_column, const char *vector_column,
 	return source;
 }
 
+char *
+source_declared_type(const S3vColumn *column)
+{
+	/* A domain's modifier is its own affair. */
+	int32		typmod = column->type == column->base_type ? column->typmod : -1;
+
+	return format_type_extended(column->type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
 bool
 source_has_children(Oid relid)
 {
@@ -248,6 +262,63 @@ source_key_is_unique(Relation rel, AttrNumber attnum, bool *deferrable)
 				*deferrable = true;
 		}
 		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return found;
+}
+
+RegProcedure
+source_key_equality(Oid base_type)
+{
+	switch (base_type)
+	{
+		case INT2OID:
+			return F_INT2EQ;
+		case INT4OID:
+			return F_INT4EQ;
+		case INT8OID:
+			return F_INT8EQ;
+		case UUIDOID:
+			return F_UUID_EQ;
+		default:
+			return F_TEXTEQ;
+	}
+}
+
+/* An operator class of a user's own may mean something else by "equal", and so does another collation. */
+static bool
+finds_keys(Relation index, Oid base_type, Oid collation)
+{
+	Oid			type = base_type == VARCHAROID ? TEXTOID : base_type;
+	Oid			equality = get_opfamily_member(index->rd_opfamily[0], type, type, BTEqualStrategyNumber);
+
+	return index->rd_opcintype[0] == type && index->rd_indcollation[0] == collation &&
+		OidIsValid(equality) && get_opcode(equality) == source_key_equality(base_type);
+}
+
+Oid
+source_key_index(Relation rel, const S3vSource *source)
+{
+	Oid			collation = TupleDescAttr(RelationGetDescr(rel), source->key.attnum - 1)->attcollation;
+	Oid			found = InvalidOid;
+	List	   *indexes;
+	ListCell   *cell;
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		return InvalidOid;
+	indexes = RelationGetIndexList(rel);
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (index->rd_rel->relam == BTREE_AM_OID && form->indisunique && form->indisvalid && form->indnkeyatts == 1 &&
+			form->indkey.values[0] == source->key.attnum && RelationGetIndexPredicate(index) == NIL &&
+			finds_keys(index, source->key.base_type, collation))
+			found = RelationGetRelid(index);
+		index_close(index, AccessShareLock);
+		if (OidIsValid(found))
+			break;
 	}
 	list_free(indexes);
 	return found;

@@ -52,6 +52,9 @@ typedef struct S3vSource
 extern S3vSource *source_describe(Relation rel, const char *key_column, const char *vector_column, int metadata_count,
 								  char **metadata, bool missing_ok);
 
+/* A column's type as a declaration has it. */
+extern char *source_declared_type(const S3vColumn *column);
+
 /* True when tables inherit from it: their rows are its rows as well, but no trigger of ours sees them. */
 extern bool source_has_children(Oid relid);
 
@@ -60,6 +63,15 @@ extern bool source_has_children(Oid relid);
  * immediate.
  */
 extern bool source_key_is_unique(Relation rel, AttrNumber attnum, bool *deferrable);
+
+/*
+ * A valid unique index of this one plain column that finds keys by the type's own equality, as the planner would use it; deferrable ones
+ * serve too. InvalidOid: none.
+ */
+extern Oid	source_key_index(Relation rel, const S3vSource *source);
+
+/* The function of pg_catalog that the index's operator class calls equality of keys. */
+extern RegProcedure source_key_equality(Oid base_type);
 
 /* "SELECT key, vector, metadata... FROM ONLY source", quoted; the caller adds a WHERE. Reads the source's present name. */
 extern char *source_select(const S3vSource *source);
@@ -76,17 +88,17 @@ extern bool vector_kind_is_stored(int kind);
 extern int	vector_typmod_dimensions(const S3vColumn *column);
 
 /*
- * The float32 values of a vector datum, palloc'd; *dimensions is 0 for an empty one. float8 is rounded; a value that overflows
+ * The float32 values of a vector datum, in the datum itself where they lie there as they are; *dimensions is 0 for an empty one. float8 is rounded; a value that overflows
  * float32 becomes infinite (and is refused as not finite). Raises 22004 for NULL elements, 2202E for more than one array dimension,
  * 54000 beyond 16,000 dimensions, 22P02 for text that is no vector.
  */
-extern float *vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions);
+extern const float *vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions);
 
 /*
  * The same for a row of the source, without raising: NULL and a sentence for errdetail in *complaint (else NULL), so that whoever
  * knows the row's key can name it.
  */
-extern float *vector_from_row(Datum value, const S3vSource *source, int *dimensions, char **complaint);
+extern const float *vector_from_row(Datum value, const S3vSource *source, int *dimensions, char **complaint);
 
 /*
  * What is wrong with a vector for an index of these dimensions (another number of them, NaN, infinity); NULL when it is fine.

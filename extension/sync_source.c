@@ -63,7 +63,7 @@ add_row(Sync *sync, const S3vSource *source, s3v_build *build, TupleTableSlot *s
 	Datum		vector_value;
 	bool		key_null;
 	bool		vector_null;
-	float	   *vector;
+	const float *vector;
 	int			dimensions;
 	char	   *complaint;
 	S3vKey		key;

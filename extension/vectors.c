@@ -108,9 +108,13 @@ pgvector_kind_of(Oid type)
 int
 vector_kind_of(Oid type)
 {
-	Oid			base_type = getBaseType(type);
+	Oid			base_type;
 	Oid			element;
 
+	/* What almost all vectors are needs no look at the catalogues. */
+	if (type == FLOAT4ARRAYOID)
+		return VECTOR_FLOAT4_ARRAY;
+	base_type = getBaseType(type);
 	if (base_type == TEXTOID || base_type == VARCHAROID || base_type == BPCHAROID)
 		return VECTOR_TEXT;
 
@@ -216,7 +220,7 @@ convert_integers(ArrayType *array, int count, float *values)
 	}
 }
 
-static float *
+static const float *
 array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
 {
 	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
@@ -229,10 +233,11 @@ array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProble
 	if (problem->sqlstate != 0 || has_too_many(count, problem))
 		return NULL;
 
-	values = allocate_values(count);
+	*dimensions = count;
 	if (kind == VECTOR_FLOAT4_ARRAY)
-		memcpy(values, ARR_DATA_PTR(array), count * sizeof(float));
-	else if (kind == VECTOR_FLOAT8_ARRAY)
+		return (const float *) ARR_DATA_PTR(array);
+	values = allocate_values(count);
+	if (kind == VECTOR_FLOAT8_ARRAY)
 	{
 		for (int i = 0; i < count; i++)
 			values[i] = (float) ((const double *) ARR_DATA_PTR(array))[i];
@@ -241,7 +246,6 @@ array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProble
 		convert_numerics(array, values);
 	else
 		convert_integers(array, count, values);
-	*dimensions = count;
 	return values;
 }
 
@@ -268,7 +272,7 @@ half_to_float(uint16 half)
 	return value;
 }
 
-static float *
+static const float *
 pgvector_values(const PgvectorHeader *header, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
 {
 	int			count = header->dimensions;
@@ -284,15 +288,12 @@ pgvector_values(const PgvectorHeader *header, S3vVectorKind kind, int *dimension
 	if (has_too_many(count, problem))
 		return NULL;
 
-	values = allocate_values(count);
-	if (kind == VECTOR_PGVECTOR)
-		memcpy(values, data, count * sizeof(float));
-	else
-	{
-		for (int i = 0; i < count; i++)
-			values[i] = half_to_float(((const uint16 *) data)[i]);
-	}
 	*dimensions = count;
+	if (kind == VECTOR_PGVECTOR)
+		return (const float *) data;
+	values = allocate_values(count);
+	for (int i = 0; i < count; i++)
+		values[i] = half_to_float(((const uint16 *) data)[i]);
 	return values;
 }
 
@@ -367,11 +368,11 @@ text_values(const char *text, int *dimensions, VectorProblem *problem)
 
 /* ---- what callers use ---- */
 
-static float *
+static const float *
 convert(Datum value, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
 {
 	void	   *flat;
-	float	   *values;
+	const float *values;
 
 	if (kind == VECTOR_TEXT)
 	{
@@ -386,16 +387,16 @@ convert(Datum value, S3vVectorKind kind, int *dimensions, VectorProblem *problem
 		values = pgvector_values(flat, kind, dimensions, problem);
 	else
 		values = array_values(flat, kind, dimensions, problem);
-	if (flat != DatumGetPointer(value))
+	if (values == NULL && flat != DatumGetPointer(value))
 		pfree(flat);
 	return values;
 }
 
-float *
+const float *
 vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions)
 {
 	VectorProblem problem = {0};
-	float	   *values = convert(value, kind, dimensions, &problem);
+	const float *values = convert(value, kind, dimensions, &problem);
 
 	if (values == NULL)
 		ereport(ERROR,
@@ -405,11 +406,11 @@ vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions)
 	return values;
 }
 
-float *
+const float *
 vector_from_row(Datum value, const S3vSource *source, int *dimensions, char **complaint)
 {
 	VectorProblem problem = {0};
-	float	   *values = convert(value, source->vector_kind, dimensions, &problem);
+	const float *values = convert(value, source->vector_kind, dimensions, &problem);
 
 	*complaint = problem.detail;
 	return values;
