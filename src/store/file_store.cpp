@@ -83,11 +83,11 @@ class TemporaryFile {
 
 class FileStore final : public ObjectStore {
  public:
-  explicit FileStore(const std::string& directory) : tree_(directory) {}
+  FileStore(const std::string& directory, int max_parallel) : tree_(directory), max_parallel_(max_parallel) {}
 
   void GetRanges(std::span<const RangeRequest> ranges, const RangeSink& sink, Stop& stop) override {
     for (const RangeRequest& range : ranges) CheckFileKey(range.key);
-    const std::vector<CoalescedRange> requests = Coalesce(ranges, coalesce_gap);
+    const std::vector<CoalescedRange> requests = CoalesceWave(ranges, coalesce_gap, max_parallel_);
     stop.Check();
     HandOutEmpty(ranges, sink);
     if (!requests.empty()) ++counters_.waves;
@@ -251,13 +251,14 @@ class FileStore final : public ObjectStore {
   }
 
   FileTree tree_;
+  int max_parallel_;
   StoreCounters counters_;
 };
 
 }  // namespace
 
-std::unique_ptr<ObjectStore> MakeFileStore(const std::string& directory) {
-  return std::make_unique<FileStore>(directory);
+std::unique_ptr<ObjectStore> MakeFileStore(const std::string& directory, int max_parallel_requests) {
+  return std::make_unique<FileStore>(directory, max_parallel_requests);
 }
 
 }  // namespace s3v

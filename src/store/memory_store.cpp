@@ -37,7 +37,7 @@ class MemoryStore final : public ObjectStore {
 
   void GetRanges(std::span<const RangeRequest> ranges, const RangeSink& sink, Stop& stop) override {
     for (const RangeRequest& range : ranges) CheckObjectKey(range.key);
-    const std::vector<CoalescedRange> requests = Coalesce(ranges, coalesce_gap);
+    const std::vector<CoalescedRange> requests = CoalesceWave(ranges, coalesce_gap, kUsualParallelRequests);
     stop.Check();
     HandOutEmpty(ranges, sink);
     if (!requests.empty()) ++counters_.waves;

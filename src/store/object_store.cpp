@@ -1,9 +1,11 @@
 #include "store/object_store.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 
 #include "base/error.h"
+#include "store/mapped_object.h"
 
 namespace s3v {
 namespace {
@@ -51,7 +53,50 @@ bool HasBadSegment(std::string_view key) {
   return false;
 }
 
+// Fetches the objects that are in `wanted`, in one wave; the answer is those that `verify` refused.
+std::vector<size_t> FetchObjects(ObjectStore* store, std::span<const RangeRequest> objects,
+                                 const std::vector<size_t>& wanted,
+                                 const std::function<void(size_t index, ByteView bytes)>& verify, bool is_last_try,
+                                 Stop& stop, std::vector<std::shared_ptr<const MappedObject>>* fetched) {
+  std::vector<RangeRequest> requests;
+  for (const size_t index : wanted) requests.push_back(objects[index]);
+  std::vector<size_t> damaged;
+  store->GetRanges(
+      requests,
+      [&](size_t place, ByteView bytes) {
+        const size_t index = wanted[place];
+        try {
+          verify(index, bytes);
+        } catch (const Error& error) {
+          if (is_last_try || error.code() != Code::kCorrupted) throw;
+          damaged.push_back(index);
+          return;
+        }
+        (*fetched)[index] = std::make_shared<OwnedObject>(Bytes(bytes.begin(), bytes.end()));
+      },
+      stop);
+  return damaged;
+}
+
 }  // namespace
+
+bool ObjectStore::GetLocal(const RangeRequest&, Bytes*) { return false; }
+
+bool ObjectStore::GetLocalParts(const RangeRequest&, std::span<const Part>) { return false; }
+
+void ObjectStore::Forget(std::span<const RangeRequest>) {}
+
+std::vector<std::shared_ptr<const MappedObject>> ObjectStore::GetMapped(
+    std::span<const RangeRequest> objects, const std::function<void(size_t index, ByteView bytes)>& verify,
+    Stop& stop) {
+  std::vector<std::shared_ptr<const MappedObject>> fetched(objects.size());
+  std::vector<size_t> wanted(objects.size());
+  std::iota(wanted.begin(), wanted.end(), size_t{0});
+  const std::vector<size_t> damaged = FetchObjects(this, objects, wanted, verify, false, stop, &fetched);
+  // What was damaged on the way is whole the next time; what lies damaged is not.
+  if (!damaged.empty()) FetchObjects(this, objects, damaged, verify, true, stop, &fetched);
+  return fetched;
+}
 
 void CheckObjectKey(const ObjectKey& key) {
   if (key.size() > kMaxKeyBytes) {

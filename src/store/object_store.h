@@ -40,6 +40,14 @@ struct StoreCounters {
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
   uint64_t retries = 0;
+  uint64_t cache_hits = 0;  // ranges and navigation objects that the local cache had
+};
+
+// Bytes of a whole object, in memory or mapped; gone with the last owner.
+class MappedObject {
+ public:
+  virtual ~MappedObject() = default;
+  virtual ByteView bytes() const = 0;
 };
 
 // A flat namespace of byte strings. A Put is seen whole or not at all. Used from one thread at a time; every call polls
@@ -60,6 +68,35 @@ class ObjectStore {
   // Throws kObjectMissing if an object is missing, kCorrupted if it is shorter than the range.
   virtual void GetRanges(std::span<const RangeRequest> ranges, const RangeSink& sink, Stop& stop) = 0;
 
+  // The range, if it can be had without sending anything; counts as a cache hit. Stores without a cache have none.
+  virtual bool GetLocal(const RangeRequest& range, Bytes* bytes);
+
+  // Some parts of such a range, without the bytes between them. False: none of them was read, or not all.
+  struct Part {
+    uint64_t from = 0;  // from the beginning of the range
+    std::span<uint8_t> out;
+  };
+  virtual bool GetLocalParts(const RangeRequest& range, std::span<const Part> parts);
+
+  // Whether ranges that were read stay at hand for GetLocal.
+  virtual bool KeepsRanges() const { return false; }
+
+  // Around many calls of GetLocal: what they read from stays open in between. See LocalReads.
+  virtual void BeginLocalReads() {}
+  virtual void EndLocalReads() {}
+
+  // What the caller found damaged: no cache answers it from what it has, the next call asks the store. Called inside a
+  // sink of GetRanges, it has the range (that one, or any of the wave) not kept in the first place: whatever a sink
+  // accepts is kept, and other processes take it for checked.
+  virtual void Forget(std::span<const RangeRequest> ranges);
+
+  // Whole objects in one wave, kept on this machine and shared with its other processes where there is a cache. Each
+  // request must cover its object from offset 0. `verify` throws kCorrupted for bytes that are not the object; what
+  // comes from the store damaged is asked for once more.
+  virtual std::vector<std::shared_ptr<const MappedObject>> GetMapped(
+      std::span<const RangeRequest> objects, const std::function<void(size_t index, ByteView bytes)>& verify,
+      Stop& stop);
+
   // The whole object. Throws kObjectMissing; kLimitExceeded if larger than `max_size`.
   virtual Bytes Get(const ObjectKey& key, uint64_t max_size, Stop& stop) = 0;
 
@@ -74,8 +111,21 @@ class ObjectStore {
 
   virtual const StoreCounters& counters() const = 0;
 
-  // Neighbours closer than this share a request; default 64 KiB (see store/coalesce.h).
+  // Neighbours closer than this share a request; more of them where requests are too many for one wave (see
+  // store/coalesce.h). 0: only what touches or overlaps.
   uint64_t coalesce_gap = 64 * 1024;
+};
+
+// For the length of a scope.
+class LocalReads {
+ public:
+  explicit LocalReads(ObjectStore* store) : store_(*store) { store_.BeginLocalReads(); }
+  ~LocalReads() { store_.EndLocalReads(); }
+  LocalReads(const LocalReads&) = delete;
+  LocalReads& operator=(const LocalReads&) = delete;
+
+ private:
+  ObjectStore& store_;
 };
 
 // Throws kInvalidArgument unless `key` is a valid ObjectKey.

@@ -4,9 +4,12 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "net/address.h"
 #include "net/sigv4.h"
+#include "store/cached_store.h"
 #include "store/file_store.h"
+#include "store/file_system.h"
 #include "store/memory_store.h"
 #include "store/s3_client.h"
 #include "store/s3_store.h"
@@ -112,12 +115,12 @@ void CheckStoreConfig(const StoreConfig& config) {
   CheckCredentials(config);
 }
 
-std::unique_ptr<ObjectStore> OpenStore(const StoreConfig& config) {
-  CheckStoreConfig(config);
-  const StoreUrl url = ParseStoreUrl(config.url);
+namespace {
+
+std::unique_ptr<ObjectStore> OpenPlain(const StoreConfig& config, const StoreUrl& url) {
   switch (url.kind) {
     case StoreUrl::Kind::kFile:
-      return MakeFileStore(DirectoryOf(config, url));
+      return MakeFileStore(DirectoryOf(config, url), config.max_parallel_requests);
     case StoreUrl::Kind::kMemory:
       return MakeMemoryStore(url.name);
     case StoreUrl::Kind::kS3:
@@ -128,6 +131,38 @@ std::unique_ptr<ObjectStore> OpenStore(const StoreConfig& config) {
                 "Create a user mapping with options access_key_id and secret_access_key.");
   }
   return MakeS3Store(config);
+}
+
+// By which the cache tells the objects of one store from those of another. Who may read them is not part of it: that is
+// decided by who may use the server.
+std::string IdentityOf(const StoreConfig& config, const StoreUrl& url) {
+  switch (url.kind) {
+    case StoreUrl::Kind::kFile:
+      return "file://" + DirectoryOf(config, url);
+    case StoreUrl::Kind::kMemory:
+      // Every store without a name has objects of its own.
+      return "memory://" + (url.name.empty() ? IdText(RandomId()) : url.name);
+    case StoreUrl::Kind::kS3:
+      break;
+  }
+  return "s3://" + url.bucket + "/" + url.prefix + " at " + EndpointOf(config).Text();
+}
+
+// Files of this machine need no second copy.
+bool IsNearby(const StoreConfig& config, const StoreUrl& url) {
+  return url.kind == StoreUrl::Kind::kFile && IsOnLocalFileSystem(DirectoryOf(config, url));
+}
+
+}  // namespace
+
+std::unique_ptr<ObjectStore> OpenStore(const StoreConfig& config) {
+  CheckStoreConfig(config);
+  const StoreUrl url = ParseStoreUrl(config.url);
+  std::unique_ptr<ObjectStore> store = OpenPlain(config, url);
+  if (config.cache_directory.empty() || config.cache_bytes == 0) return store;
+  const LocalCacheConfig cache{
+      .directory = config.cache_directory, .max_bytes = config.cache_bytes, .store = IdentityOf(config, url)};
+  return MakeCachedStore(std::move(store), cache, !IsNearby(config, url));
 }
 
 }  // namespace s3v

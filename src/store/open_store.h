@@ -11,7 +11,8 @@
 namespace s3v {
 
 struct StoreConfig {
-  std::string url;             // file:///absolute/dir, file://./below-the-data-directory, s3://bucket[/prefix], memory://name (tests)
+  std::string
+      url;  // file:///absolute/dir, file://./below-the-data-directory, s3://bucket[/prefix], memory://name (tests)
   std::string data_directory;  // what file://./ is relative to
   std::string region = "us-east-1";
   std::string endpoint;  // http[s]://host[:port]; empty: https://s3.<region>.amazonaws.com
@@ -27,6 +28,8 @@ struct StoreConfig {
   std::string session_token;
   int max_parallel_requests = 64;
   int64_t request_timeout_ms = 30000;  // total deadline of one call, retries included
+  std::string cache_directory;         // empty: no local cache
+  uint64_t cache_bytes = 0;            // 0: no local cache
 };
 
 // Throws kInvalidArgument for a url that names no kind of store. Connects to nothing.

@@ -25,12 +25,13 @@ class S3Store final : public ObjectStore {
  public:
   S3Store(const StoreConfig& config, const S3Tuning& tuning)
       : list_page_size_(tuning.list_page_size),
+        max_parallel_(config.max_parallel_requests),
         encryption_(EncryptionHeaders(config)),
         client_(config, ParseStoreUrl(config.url), tuning.retry, *tuning.clock, &counters_) {}
 
   void GetRanges(std::span<const RangeRequest> ranges, const RangeSink& sink, Stop& stop) override {
     for (const RangeRequest& range : ranges) CheckObjectKey(range.key);
-    const std::vector<CoalescedRange> requests = Coalesce(ranges, coalesce_gap);
+    const std::vector<CoalescedRange> requests = CoalesceWave(ranges, coalesce_gap, max_parallel_);
     stop.Check();
     HandOutEmpty(ranges, sink);
     if (requests.empty()) return;
@@ -229,6 +230,7 @@ class S3Store final : public ObjectStore {
   }
 
   uint64_t list_page_size_;
+  int max_parallel_;
   Headers encryption_;
   std::string empty_hash_ = Sha256Hex(ByteView());
   StoreCounters counters_;

@@ -17,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using testing::Environment;
 using ::testing::IsEmpty;
+using testing::IsOverS3;
 using testing::MakerOf;
 using testing::StoreKind;
 using testing::StoreMaker;
@@ -42,7 +43,7 @@ Bytes RandomBytes(size_t size, uint64_t seed) {
 class StoreConformance : public ::testing::TestWithParam<StoreKind> {
  protected:
   void SetUp() override {
-    if (GetParam() == StoreKind::kS3 && Environment("S3V_TEST_S3_ENDPOINT").empty()) {
+    if (IsOverS3(GetParam()) && Environment("S3V_TEST_S3_ENDPOINT").empty()) {
       if (Environment("S3V_TEST_S3_REQUIRED") == "1") FAIL() << "S3V_TEST_S3_ENDPOINT is not set";
       GTEST_SKIP() << "SKIPPED: S3V_TEST_S3_ENDPOINT is not set, no S3 server is tested";
     }
@@ -372,6 +373,78 @@ TEST_P(StoreConformance, CountersCountRequests) {
   EXPECT_EQ(counters.retries, 0u);
 }
 
+TEST_P(StoreConformance, WhatIsAskedForAgainIsTheSame) {
+  const Bytes data = RandomBytes(100'000, 9);
+  Put("again", data);
+  const std::vector<RangeRequest> ranges = {{"again", 10, 50'000}, {"again", 70'000, 30'000}, {"again", 5, 0}};
+  const std::vector<Bytes> first = GetRanges(ranges);
+  EXPECT_EQ(GetRanges(ranges), first);
+  store_->Forget(ranges);
+  EXPECT_EQ(GetRanges(ranges), first);
+  Bytes bytes;
+  const LocalReads reads(store_.get());
+  const bool is_local = store_->GetLocal(ranges[0], &bytes);
+  EXPECT_EQ(store_->counters().cache_hits > 0, is_local);
+  if (is_local) {
+    EXPECT_EQ(bytes, first[0]);
+  }
+  EXPECT_FALSE(store_->GetLocal({"again", 11, 50'000}, &bytes));
+}
+
+TEST_P(StoreConformance, WholeObjectsInOneWave) {
+  const Bytes a = RandomBytes(50'000, 10);
+  const Bytes b = RandomBytes(70, 11);
+  Put("nav/a", a);
+  Put("nav/b", b);
+  Put("nav/c", {});
+  const std::vector<RangeRequest> objects = {{"nav/a", 0, a.size()}, {"nav/b", 0, b.size()}, {"nav/c", 0, 0}};
+  std::vector<int> verified(3);
+  const auto verify = [&](size_t index, ByteView bytes) {
+    ++verified[index];
+    EXPECT_EQ(bytes.size(), objects[index].length);
+  };
+  const auto mapped = store_->GetMapped(objects, verify, never_);
+  ASSERT_EQ(mapped.size(), 3u);
+  EXPECT_TRUE(std::ranges::equal(mapped[0]->bytes(), a));
+  EXPECT_TRUE(std::ranges::equal(mapped[1]->bytes(), b));
+  EXPECT_TRUE(mapped[2]->bytes().empty());
+  EXPECT_THAT(verified, ::testing::Each(::testing::Ge(1)));
+  EXPECT_EQ(store_->counters().waves, 1u);
+  EXPECT_TRUE(store_->GetMapped({}, verify, never_).empty());
+  const std::vector<RangeRequest> missing = {{"nav/a", 0, a.size()}, {"nav/none", 0, 5}};
+  EXPECT_EQ(CodeOf([&] {
+              store_->GetMapped(
+                  missing, [](size_t, ByteView) {}, never_);
+            }),
+            Code::kObjectMissing);
+  const std::vector<RangeRequest> invalid = {{"nav//a", 0, 1}};
+  EXPECT_EQ(CodeOf([&] {
+              store_->GetMapped(
+                  invalid, [](size_t, ByteView) {}, never_);
+            }),
+            Code::kInvalidArgument);
+}
+
+TEST_P(StoreConformance, AnObjectThatIsRefusedIsAskedForOnceMore) {
+  Put("nav/a", RandomBytes(1000, 12));
+  Put("nav/b", RandomBytes(1000, 13));
+  const std::vector<RangeRequest> objects = {{"nav/a", 0, 1000}, {"nav/b", 0, 1000}};
+  int looks = 0;
+  const auto once = [&](size_t index, ByteView) {
+    if (index == 1 && looks++ == 0) throw Error(Code::kCorrupted, "on the way");
+  };
+  EXPECT_NE(store_->GetMapped(objects, once, never_).at(1), nullptr);
+  EXPECT_EQ(store_->counters().get_requests, 3u);
+  const auto always = [](size_t, ByteView) { throw Error(Code::kCorrupted, "at rest"); };
+  Put("nav/c", RandomBytes(1000, 14));
+  const std::vector<RangeRequest> damaged = {{"nav/c", 0, 1000}};
+  EXPECT_EQ(CodeOf([&] { store_->GetMapped(damaged, always, never_); }), Code::kCorrupted);
+  EXPECT_EQ(store_->counters().get_requests, 5u);
+  const auto newer = [](size_t, ByteView) { throw Error(Code::kNotSupported, "newer"); };
+  EXPECT_EQ(CodeOf([&] { store_->GetMapped(damaged, newer, never_); }), Code::kNotSupported);
+  EXPECT_EQ(store_->counters().get_requests, 6u);
+}
+
 TEST_P(StoreConformance, WhatASinkThrowsReachesTheCaller) {
   Put("x", RandomBytes(1000, 8));
   struct Mine {};
@@ -399,13 +472,28 @@ TEST_P(StoreConformance, StopsWhenAsked) {
   EXPECT_THAT(ListKeys(""), ElementsAre("x"));
 }
 
+std::string NameOf(StoreKind kind) {
+  switch (kind) {
+    case StoreKind::kMemory:
+      return "Memory";
+    case StoreKind::kFile:
+      return "File";
+    case StoreKind::kCachedMemory:
+      return "CachedMemory";
+    case StoreKind::kCachedFile:
+      return "CachedFile";
+    case StoreKind::kS3:
+      return "S3";
+    case StoreKind::kCachedS3:
+      return "CachedS3";
+  }
+  return {};
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance,
-                         ::testing::Values(StoreKind::kMemory, StoreKind::kFile, StoreKind::kS3),
-                         [](const auto& param) {
-                           return param.param == StoreKind::kMemory ? "Memory"
-                                  : param.param == StoreKind::kFile ? "File"
-                                                                    : "S3";
-                         });
+                         ::testing::Values(StoreKind::kMemory, StoreKind::kFile, StoreKind::kCachedMemory,
+                                           StoreKind::kCachedFile, StoreKind::kS3, StoreKind::kCachedS3),
+                         [](const auto& param) { return NameOf(param.param); });
 
 }  // namespace
 }  // namespace s3v

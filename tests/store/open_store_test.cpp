@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "store/cache_fixture.h"
 
 namespace s3v {
 namespace {
@@ -126,6 +127,40 @@ TEST(OpenStore, RelativeFilesLieBelowTheDataDirectory) {
   const auto store = OpenStore(absolute);
   EXPECT_EQ(store->Get("k", 10, never), Bytes{'v'});
   store->Delete(std::vector<ObjectKey>{"k"}, never);
+}
+
+TEST(OpenStore, CachesWhereADirectoryAndASizeAreGiven) {
+  NeverStop never;
+  const testing::CacheDirectoryForTest cache;
+  const testing::CacheDirectoryForTest files;
+  const std::vector<RangeRequest> ranges = {{"k", 0, 5}};
+  const auto hits = [&](const StoreConfig& config) {
+    const auto store = OpenStore(config);
+    store->Put("k", AsBytes("01234"), ObjectStore::PutMode::kOverwrite, never);
+    for (int round = 0; round < 2; ++round)
+      store->GetRanges(
+          ranges, [](size_t, ByteView) {}, never);
+    for (int round = 0; round < 2; ++round)
+      store->GetMapped(
+          ranges, [](size_t, ByteView) {}, never);
+    return store->counters().cache_hits;
+  };
+  StoreConfig config;
+  config.url = "memory://" + IdText(RandomId());
+  EXPECT_EQ(hits(config), 0u);
+  config.cache_directory = cache.path;
+  EXPECT_EQ(hits(config), 0u);
+  config.cache_bytes = 1 << 20;
+  EXPECT_EQ(hits(config), 2u);
+  // Another store's objects of the same names are others.
+  config.url = "memory://" + IdText(RandomId());
+  EXPECT_EQ(hits(config), 2u);
+  EXPECT_EQ(hits(config), 4u);
+  // Files of this machine are not kept twice, except to map them.
+  config.url = "file://" + files.path;
+  EXPECT_EQ(hits(config), 1u);
+  config.cache_directory = "";
+  EXPECT_EQ(hits(config), 0u);
 }
 
 }  // namespace

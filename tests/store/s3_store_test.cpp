@@ -75,6 +75,39 @@ TEST(S3Store, AsksForEncryptionWhereConfigured) {
   EXPECT_FALSE(headers.contains("if-none-match"));
 }
 
+// A new connection costs a round trip, and two or three more with TLS.
+TEST(S3Store, ConnectionsAreKeptFromOneWaveToTheNext) {
+  Fixture fixture([](const ServedRequest& request, int) {
+    return Partial("x", "bytes " + request.headers.at("range").substr(6) + "/100000000");
+  });
+  std::vector<RangeRequest> ranges;
+  for (uint64_t i = 0; i < 8; ++i) ranges.push_back({"k", i * 10'000'000, 1});
+  for (int wave = 0; wave < 5; ++wave)
+    fixture.store->GetRanges(
+        ranges, [](size_t, ByteView) {}, fixture.never);
+  EXPECT_EQ(fixture.server.requests().size(), 40u);
+  EXPECT_LE(fixture.server.connections(), 8);
+}
+
+TEST(S3Store, MoreRangesThanParallelRequestsShareThem) {
+  const auto serve = [](const ServedRequest& request, int) {
+    const std::string range = request.headers.at("range").substr(6);
+    const size_t dash = range.find('-');
+    const size_t length = std::stoul(range.substr(dash + 1)) - std::stoul(range.substr(0, dash)) + 1;
+    return Partial(std::string(length, 'x'), "bytes " + range + "/100000000");
+  };
+  std::vector<RangeRequest> ranges;
+  for (uint64_t i = 0; i < 16; ++i) ranges.push_back({"k", i * 200'000, 100});
+  Fixture wide(serve);
+  wide.store->GetRanges(
+      ranges, [](size_t, ByteView) {}, wide.never);
+  EXPECT_EQ(wide.store->counters().get_requests, 16u);
+  Fixture narrow(serve, [](StoreConfig& config) { config.max_parallel_requests = 4; });
+  narrow.store->GetRanges(
+      ranges, [](size_t, ByteView) {}, narrow.never);
+  EXPECT_LE(narrow.store->counters().get_requests, 4u);
+}
+
 // --- what is tried again ---
 
 TEST(S3Store, TriesAgainAfterAPassingError) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "store/cached_store.h"
 #include "store/open_store.h"
 #include "store/s3_store.h"
 
@@ -47,6 +48,21 @@ class FileMaker final : public StoreMaker {
   std::string directory_ = ::testing::TempDir() + "s3v-conformance-" + IdText(RandomId());
 };
 
+// A store of another kind behind a local cache.
+class CachedMaker final : public StoreMaker {
+ public:
+  explicit CachedMaker(std::unique_ptr<StoreMaker> inner) : inner_(std::move(inner)) {}
+  ~CachedMaker() override { std::filesystem::remove_all(directory_); }
+  std::unique_ptr<ObjectStore> Make() override {
+    const LocalCacheConfig config{.directory = directory_, .max_bytes = uint64_t{256} << 20, .store = "inner"};
+    return MakeCachedStore(inner_->Make(), config, true);
+  }
+
+ private:
+  std::unique_ptr<StoreMaker> inner_;
+  std::string directory_ = ::testing::TempDir() + "s3v-cached-" + IdText(RandomId());
+};
+
 inline std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -79,12 +95,26 @@ class S3Maker final : public StoreMaker {
   uint64_t page_size_ = 400;  // so that a listing of some hundreds has pages
 };
 
-enum class StoreKind { kMemory, kFile, kS3 };
+enum class StoreKind { kMemory, kFile, kCachedMemory, kCachedFile, kS3, kCachedS3 };
+
+inline bool IsOverS3(StoreKind kind) { return kind == StoreKind::kS3 || kind == StoreKind::kCachedS3; }
 
 inline std::unique_ptr<StoreMaker> MakerOf(StoreKind kind) {
-  if (kind == StoreKind::kMemory) return std::make_unique<MemoryMaker>();
-  if (kind == StoreKind::kFile) return std::make_unique<FileMaker>();
-  return std::make_unique<S3Maker>();
+  switch (kind) {
+    case StoreKind::kMemory:
+      return std::make_unique<MemoryMaker>();
+    case StoreKind::kFile:
+      return std::make_unique<FileMaker>();
+    case StoreKind::kS3:
+      return std::make_unique<S3Maker>();
+    case StoreKind::kCachedMemory:
+      return std::make_unique<CachedMaker>(MakerOf(StoreKind::kMemory));
+    case StoreKind::kCachedFile:
+      return std::make_unique<CachedMaker>(MakerOf(StoreKind::kFile));
+    case StoreKind::kCachedS3:
+      return std::make_unique<CachedMaker>(MakerOf(StoreKind::kS3));
+  }
+  return nullptr;
 }
 
 }  // namespace s3v::testing
