@@ -26,12 +26,16 @@ compare_hits(const void *a, const void *b)
 }
 
 S3vHits *
-hits_create(MemoryContext context, int k)
+hits_create(MemoryContext context, int k, int count)
 {
-	S3vHits    *hits = MemoryContextAllocZero(context, sizeof(S3vHits));
+	S3vHits    *hits = MemoryContextAllocZero(context, sizeof(S3vHits) * Max(count, 1));
+	int			i;
 
-	hits->context = context;
-	hits->k = k;
+	for (i = 0; i < count; i++)
+	{
+		hits[i].context = context;
+		hits[i].k = k;
+	}
 	return hits;
 }
 

@@ -24,7 +24,8 @@ typedef struct S3vHits
 	S3vHit	   *items;			/* a heap with the worst hit on top; sorted after hits_sort() */
 } S3vHits;
 
-extern S3vHits *hits_create(MemoryContext context, int k);
+/* One for each of `count` queries. */
+extern S3vHits *hits_create(MemoryContext context, int k, int count);
 extern void hits_clear(S3vHits *hits);
 
 /* True when k hits are there, so that only nearer ones matter. */

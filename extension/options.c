@@ -90,13 +90,21 @@ boolean_value(const char *name, const char *value)
 	return result;
 }
 
-/* True for `second`. */
-static bool
-choice_value(const char *name, const char *value, const char *first, const char *second)
+/* The ordinal of the choice; the list ends with NULL. */
+static int
+choice_value(const char *name, const char *value, const char *const *choices)
 {
-	if (pg_strcasecmp(value, first) != 0 && pg_strcasecmp(value, second) != 0)
-		invalid_value(name, value, psprintf("\"%s\" and \"%s\"", first, second));
-	return pg_strcasecmp(value, second) == 0;
+	StringInfoData valid;
+
+	initStringInfo(&valid);
+	for (int i = 0; choices[i] != NULL; i++)
+	{
+		if (pg_strcasecmp(value, choices[i]) == 0)
+			return i;
+		appendStringInfo(&valid, "%s\"%s\"", i == 0 ? "" : choices[i + 1] != NULL ? ", " : " and ", choices[i]);
+	}
+	invalid_value(name, value, valid.data);
+	return 0;
 }
 
 static void
@@ -108,13 +116,17 @@ apply_probes(OptionValues *values, const char *name, const char *value)
 static void
 apply_consistency(OptionValues *values, const char *name, const char *value)
 {
-	values->search.eventual = choice_value(name, value, "strong", "eventual");
+	static const char *const choices[] = {"strong", "eventual", NULL};
+
+	values->search.eventual = choice_value(name, value, choices) == 1;
 }
 
 static void
 apply_on_missing(OptionValues *values, const char *name, const char *value)
 {
-	values->search.missing_is_error = choice_value(name, value, "scan", "error");
+	static const char *const choices[] = {"scan", "error", NULL};
+
+	values->search.missing_is_error = choice_value(name, value, choices) == 1;
 }
 
 static void
@@ -132,7 +144,36 @@ apply_lists(OptionValues *values, const char *name, const char *value)
 static void
 apply_recall(OptionValues *values, const char *name, const char *value)
 {
-	values->build.recall = fraction_value(name, value, 0.5, 1.0);
+	values->build.recall = fraction_value(name, value, 0.9, 0.99);
+}
+
+static void
+apply_bits(OptionValues *values, const char *name, const char *value)
+{
+	values->build.bits = integer_value(name, value, 1, 8);
+}
+
+static void
+apply_raw(OptionValues *values, const char *name, const char *value)
+{
+	/* In the order of s3v_raw. */
+	static const char *const choices[] = {"none", "f32", "f16", NULL};
+
+	values->build.raw = (s3v_raw) choice_value(name, value, choices);
+}
+
+/* A boolean, or "auto". */
+static void
+apply_soar(OptionValues *values, const char *name, const char *value)
+{
+	bool		on;
+
+	if (pg_strcasecmp(value, "auto") == 0)
+		values->build.soar = S3V_SOAR_AUTO;
+	else if (parse_bool(value, &on))
+		values->build.soar = on ? S3V_SOAR_ON : S3V_SOAR_OFF;
+	else
+		invalid_value(name, value, "true, false and \"auto\"");
 }
 
 static void
@@ -162,6 +203,9 @@ static const Option options_table[] = {
 	{"max_bytes", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.max_bytes", apply_max_bytes},
 	{"lists", IN_INDEX | IN_CREATE, NULL, apply_lists},
 	{"recall", IN_INDEX | IN_CREATE, NULL, apply_recall},
+	{"bits", IN_INDEX | IN_CREATE, NULL, apply_bits},
+	{"raw", IN_INDEX | IN_CREATE, NULL, apply_raw},
+	{"soar", IN_INDEX | IN_CREATE, NULL, apply_soar},
 	{"build", IN_CREATE, NULL, apply_build},
 	{"dimensions", IN_CREATE, NULL, apply_dimensions},
 	{"wait", IN_SYNC, NULL, apply_wait},
@@ -290,14 +334,16 @@ S3vBuildSettings
 settings_for_build(Oid index_id)
 {
 	List	   *of_index = GetForeignTable(index_id)->options;
-	OptionValues values = {.build = {.lists = 0, .recall = 0.95}};
-	const char *lists = find_value(of_index, "lists");
-	const char *recall = find_value(of_index, "recall");
+	OptionValues values = {.build = {.recall = 0.95, .bits = 4, .raw = S3V_RAW_NONE, .soar = S3V_SOAR_OFF}};
 
-	if (lists != NULL)
-		apply_lists(&values, "lists", lists);
-	if (recall != NULL)
-		apply_recall(&values, "recall", recall);
+	for (int i = 0; i < lengthof(options_table); i++)
+	{
+		const Option *option = &options_table[i];
+		const char *value = (option->places & IN_INDEX) ? find_value(of_index, option->name) : NULL;
+
+		if (value != NULL)
+			option->apply(&values, option->name, value);
+	}
 	return values.build;
 }
 

@@ -1,13 +1,12 @@
 /*
- * s3v_query: checks rights, reads version and change log under the active snapshot, searches the index, ranks every candidate
- * against its source row, adds pending rows, answers the k nearest.
+ * s3v_query and its like: check rights, read version and change log under the active snapshot, add pending rows, have the index searched
+ * (query_search.c), answer the k nearest.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -22,21 +21,19 @@
 /* With no more keys allowed than this, reading these rows is cheaper than any probe, and exact. */
 #define FEW_KEYS 2000
 
-static double
-milliseconds_since(instr_time *start)
+S3vQuery *
+query_open(const S3vQueryArgs *args)
 {
-	instr_time	now;
+	S3vQuery   *query = palloc0(sizeof(S3vQuery));
+	const S3vKnownIndex *known = known_index(args->index_id);
 
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, *start);
-	return INSTR_TIME_GET_MILLISEC(now);
-}
-
-/* What is known of the index, its source and settings; raises for every misuse. */
-static void
-open_query(S3vQuery *query)
-{
-	const S3vKnownIndex *known = known_index(query->args->index_id);
+	query->args = args;
+	query->context = CurrentMemoryContext;
+	query->row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
+	query->hits = hits_create(CurrentMemoryContext, args->k, args->query_count);
+	query->to = args->query_count;
+	/* The index and its version, the log and the source are all read under this one snapshot. */
+	query->snapshot = GetActiveSnapshot();
 
 	query->index = known->index;
 	query->columns_dropped = known_columns_differ(known, query->snapshot);
@@ -51,11 +48,12 @@ open_query(S3vQuery *query)
 				 errdetail("Their rows are not in the index.")));
 
 	query_check_rights(query);
-	query->settings = settings_resolve(known->options, query->args->options);
-	if (query->args->filter != NULL)
-		query->filter = metadata_filter(query->source, query->args->filter);
-	if (query->args->keys != NULL)
-		query->only = query_key_set(query->source, query->args->keys);
+	query->settings = settings_resolve(known->options, args->options);
+	if (args->filter != NULL)
+		query->filter = metadata_filter(query->source, args->filter);
+	if (args->keys != NULL)
+		query->only = query_key_set(query->source, args->keys);
+	return query;
 }
 
 /* Keys that changed since the version was made. */
@@ -160,166 +158,24 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 }
 
 static void
-free_search(void *search)
-{
-	s3v_search_free(search);
-}
-
-static bool
-matters(const S3vQuery *query, const s3v_candidate *candidate)
-{
-	return !hits_full(query->hits) || candidate->lower_bound <= hits_worst(query->hits);
-}
-
-/*
- * Ranks candidates against their source rows; false once no later one can matter. Each row may be the last that does, but starting a
- * statement costs more than reading some rows too many.
- */
-static bool
-rank(S3vQuery *query, const s3v_candidate *candidates, size_t found)
-{
-	size_t		at_once = key_scan_serves(query) ? 1 : found;
-	S3vKey	   *keys = palloc(sizeof(S3vKey) * at_once);
-	size_t		done = 0;
-	size_t		count;
-
-	do
-	{
-		for (count = 0; count < at_once && done < found && matters(query, &candidates[done]); count++, done++)
-		{
-			keys[count].data = (char *) candidates[done].key;
-			keys[count].size = candidates[done].key_size;
-		}
-		query->work.reranked += query_read_keys(query, keys, count);
-	} while (count > 0);
-	pfree(keys);
-	return done == found;
-}
-
-/* Asks for candidates until no later one can matter. */
-static s3v_code
-search_lists(S3vQuery *query, s3v_store *store, const Pending *pending, s3v_error *err, S3vCall *call)
-{
-	const S3vVersion *version = query->version;
-	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
-	s3v_version_names names = {0};
-	s3v_search_options options = {0};
-	s3v_code	code;
-	int			want = query->args->k + Max(4, query->args->k / 10);
-
-	names.index_uuid = query->index->uuid;
-	names.base = version->base;
-	names.base_length = version->base_bytes;
-	names.delta = version->delta;
-	names.delta_length = version->delta_bytes;
-	options.k = query->args->k;
-	options.probes = query->settings.probes;
-	options.max_bytes = query->settings.max_bytes;
-	options.in_flight_bytes = UINT64CONST(32) << 20;
-	options.filter = query->filter;
-	options.only = query->only;
-	options.without = pending->set;
-
-	code = s3v_search_open(boundary_env(call), store, &names, query->args->vector, query->args->dimensions, &options,
-						   (s3v_search **) &handle->ptr, err);
-	while (code == S3V_OK)
-	{
-		const s3v_candidate *candidates;
-		size_t		found;
-		instr_time	start;
-		double		spent;
-		bool		go_on;
-
-		code = s3v_search_next(boundary_env(call), handle->ptr, want, &candidates, &found, err);
-		if (code != S3V_OK)
-			break;
-		if (found == 0)
-		{
-			int			more = 0;
-
-			/* Rows that the snapshot does not see, or that were dropped by a check, left too few. */
-			if (!hits_full(query->hits))
-				code = s3v_search_widen(boundary_env(call), handle->ptr, &more, err);
-			if (!more)
-				break;
-			continue;
-		}
-
-		INSTR_TIME_SET_CURRENT(start);
-		go_on = rank(query, candidates, found);
-		spent = milliseconds_since(&start);
-		query->work.ms_source += spent;
-		query->work.ms_search -= spent;
-		if (!go_on)
-			break;
-		want = Max(8, query->args->k / 4);
-	}
-	if (handle->ptr != NULL)
-		s3v_search_stats_get(handle->ptr, &query->work.search);
-	handle_release(handle);
-	return code;
-}
-
-static void
-note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
-{
-	s3v_counters now;
-
-	s3v_store_counters(store, &now);
-	work->sent.waves = now.waves - before->waves;
-	work->sent.get_requests = now.get_requests - before->get_requests;
-	work->sent.put_requests = now.put_requests - before->put_requests;
-	work->sent.delete_requests = now.delete_requests - before->delete_requests;
-	work->sent.bytes_read = now.bytes_read - before->bytes_read;
-	work->sent.retries = now.retries - before->retries;
-}
-
-/* False when objects of the version are missing and the source shall be scanned instead. */
-static bool
-search_index(S3vQuery *query, const Pending *pending)
-{
-	s3v_store  *store = server_index_store(query->index->index_id);
-	S3vCall    *call = boundary_begin();
-	s3v_counters before;
-	s3v_error	err;
-	s3v_code	code;
-	instr_time	start;
-	bool		missing;
-
-	s3v_store_counters(store, &before);
-	INSTR_TIME_SET_CURRENT(start);
-	code = search_lists(query, store, pending, &err, call);
-	query->work.ms_search += milliseconds_since(&start);
-	note_sent(&query->work, store, &before);
-	missing = code == S3V_OBJECT_MISSING && !query->settings.missing_is_error;
-	/* Also when the source can answer instead: a cancel that a callback caught would be lost. */
-	boundary_check(call, missing ? S3V_OK : code, &err);
-	if (missing)
-		ereport(WARNING,
-				(errcode(ERRCODE_UNDEFINED_FILE),
-				 errmsg("objects of index \"%s\" are missing: its source is scanned instead",
-						get_rel_name(query->index->index_id)),
-				 errdetail("%s", err.message),
-				 errhint("Run s3v_sync with mode 'rebuild' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
-	return !missing;
-}
-
-static void
 scan_instead(S3vQuery *query, const char *why)
 {
 	instr_time	start;
+	int			i;
 
 	INSTR_TIME_SET_CURRENT(start);
 	query->work.path = PATH_SOURCE;
 	query->work.status = MemoryContextStrdup(query->context, why);
-	hits_clear(query->hits);
+	for (i = 0; i < query->args->query_count; i++)
+		hits_clear(&query->hits[i]);
+	query->from = 0;
+	query->to = query->args->query_count;
 	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
 	{
 		Pending    *allowed = pending_create(query);
 		Datum	   *elements;
 		bool	   *nulls;
 		int			count;
-		int			i;
 
 		/* Through a set again: a key named twice is one row. */
 		deconstruct_array(query->args->keys, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
@@ -335,58 +191,60 @@ scan_instead(S3vQuery *query, const char *why)
 	query->work.ms_source += milliseconds_since(&start);
 }
 
+/* By the index and the pending rows. False when objects of the version are missing and the source shall be scanned instead. */
+static bool
+answer_from_index(S3vQuery *query, const Pending *pending)
+{
+	query->work.path = pending->count > 0 ? PATH_MIXED : PATH_INDEX;
+	if (pending->count > 0)
+	{
+		instr_time	start;
+
+		INSTR_TIME_SET_CURRENT(start);
+		query->work.pending_merged = query_read_keys(query, pending->keys, pending->count);
+		query->work.ms_source += milliseconds_since(&start);
+	}
+	if (!query_search_index(query, pending->set))
+		return false;
+	if (query->work.search.budget_reached)
+	{
+		query->work.status = "max_bytes was reached before every list that the query wanted was read";
+		ereport(NOTICE,
+				(errmsg("s3v.max_bytes was reached: nearer rows of index \"%s\" may be missing",
+						get_rel_name(query->index->index_id))));
+	}
+	return true;
+}
+
 S3vQuery *
 query_run(const S3vQueryArgs *args)
 {
-	S3vQuery   *query = palloc0(sizeof(S3vQuery));
+	S3vQuery   *query;
 	Pending    *pending;
 	const char *why;
 	instr_time	start;
+	int			i;
 
-	query->args = args;
-	query->context = CurrentMemoryContext;
-	query->row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
-	query->hits = hits_create(CurrentMemoryContext, args->k);
 	INSTR_TIME_SET_CURRENT(start);
-	/* The index and its version, the log and the source are all read under this one snapshot. */
-	query->snapshot = GetActiveSnapshot();
-	open_query(query);
-	if (args->vector_is_null)
+	query = query_open(args);
+	if (args->query_count == 0)
 		return query;
-	query_check_vector(query);
+	query_check_vectors(query);
 	query->version = catalog_version(query->index->index_id, query->snapshot);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	why = reason_to_scan(query, &pending);
 	query->work.ms_catalog = milliseconds_since(&start);
-	if (why == NULL)
-	{
-		query->work.path = pending->count > 0 ? PATH_MIXED : PATH_INDEX;
-		if (pending->count > 0)
-		{
-			instr_time	read;
-
-			INSTR_TIME_SET_CURRENT(read);
-			query->work.pending_merged = query_read_keys(query, pending->keys, pending->count);
-			query->work.ms_source += milliseconds_since(&read);
-		}
-		if (!search_index(query, pending))
-			why = "objects of the version are missing from the store";
-		else if (query->work.search.budget_reached)
-		{
-			query->work.status = "max_bytes was reached before every list that the query wanted was read";
-			ereport(NOTICE,
-					(errmsg("s3v.max_bytes was reached: nearer rows of index \"%s\" may be missing",
-							get_rel_name(query->index->index_id))));
-		}
-	}
+	if (why == NULL && !answer_from_index(query, pending))
+		why = "objects of the version are missing from the store";
 	if (why != NULL)
 		scan_instead(query, why);
 	if (query->key_scan != NULL)
 		key_scan_end(query->key_scan);
 	SPI_finish();
-	hits_sort(query->hits);
+	for (i = 0; i < args->query_count; i++)
+		hits_sort(&query->hits[i]);
 	query->work.ms_total = milliseconds_since(&start);
 	return query;
 }

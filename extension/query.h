@@ -1,10 +1,11 @@
-/* One query of an index: arguments in, hits out. */
+/* Queries of an index, one or many at once: arguments in, hits out. */
 #ifndef S3V_QUERY_H
 #define S3V_QUERY_H
 
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "portability/instr_time.h"
 #include "utils/jsonb.h"
 
 #include "catalog.h"
@@ -12,13 +13,19 @@
 #include "settings.h"
 #include "source.h"
 
-/* Arguments of s3v_query, of whatever type they came. */
+typedef struct S3vQueryVector
+{
+	const float *values;
+	int			dimensions;
+	int			number;			/* of s3v_query_many's queries, from 1; 0: the only one */
+} S3vQueryVector;
+
+/* Arguments of the query functions, of whatever type they came. All but the vectors holds for each query. */
 typedef struct S3vQueryArgs
 {
 	Oid			index_id;
-	bool		vector_is_null;
-	const float *vector;
-	int			dimensions;
+	int			query_count;	/* 0: no rows */
+	S3vQueryVector *vectors;
 	int			k;
 	Jsonb	   *filter;			/* NULL: none */
 	ArrayType  *keys;			/* NULL: any */
@@ -33,7 +40,7 @@ typedef enum S3vPath
 	PATH_SOURCE					/* an exact scan of the source */
 } S3vPath;
 
-/* What a query did; times in milliseconds. */
+/* What the queries did, together; times in milliseconds. */
 typedef struct S3vQueryWork
 {
 	S3vPath		path;
@@ -69,32 +76,56 @@ typedef struct S3vQuery
 	S3vSearchSettings settings;
 	s3v_filter *filter;			/* NULL: none */
 	s3v_keys   *only;			/* NULL: any key */
-	S3vHits    *hits;
+	S3vHits    *hits;			/* of each query */
+	int			from;			/* the queries that rows of the source are offered to at present: */
+	int			to;				/* from <= number < to */
 	S3vQueryWork work;
 } S3vQuery;
 
-/* Runs the query under the active snapshot; hits are sorted and live in the current memory context. */
+/* Runs the queries under the active snapshot; hits are sorted and live in the current memory context. */
 extern S3vQuery *query_run(const S3vQueryArgs *args);
+
+/* What is known of the index, its source and settings, nothing read yet; raises for every misuse but that of the vectors. */
+extern S3vQuery *query_open(const S3vQueryArgs *args);
 
 /*
  * Raises 42501 unless the caller may read the index and every column of the source that a hit is made of; 0A000 under row-level security;
  * 22023 for a vector that has no distance to anything. (query_rights.c)
  */
 extern void query_check_rights(const S3vQuery *query);
-extern void query_check_vector(const S3vQuery *query);
+extern void query_check_vectors(const S3vQuery *query);
+
+/*
+ * Candidates of the index, ranked against their source rows, into the hits; `pending` are keys that the index shall leave out. False when
+ * objects of the version are missing and the source shall be scanned instead. (query_search.c)
+ */
+extern bool query_search_index(S3vQuery *query, const s3v_keys *pending);
+
+/* The objects of query->version, by views. REQUIRES: it is built. (query_search.c) */
+extern s3v_version_names query_version_names(const S3vQuery *query);
 
 /*
  * Rows of the source into the hits, exactly: filter, key set and distance. Those with these keys, under the query's snapshot, answering
- * how many there were; or all of them. (query_source.c)
+ * how many there were; or all of them. Each row is read once for all queries from..to. (query_source.c)
  */
 extern int64 query_read_keys(S3vQuery *query, const S3vKey *keys, int count);
 extern void query_scan_source(S3vQuery *query);
+
+/*
+ * Every row of the source (key, vector, metadata...), under the query's snapshot, to a visitor; its current memory context holds that one
+ * row. REQUIRES: SPI is connected. (query_source.c)
+ */
+typedef void (*S3vRowVisitor) (S3vQuery *query, const Datum *values, const bool *nulls, void *arg);
+extern void query_visit_source(S3vQuery *query, S3vRowVisitor visit, void *arg);
 
 /*
  * One row (key, vector, metadata...): the single place where a row becomes a hit, whether it was pending, synced or scanned, so that its
  * distance has the same bits in all three. (query_source.c)
  */
 extern void query_consume_row(S3vQuery *query, const Datum *values, const bool *nulls);
+
+/* Metadata of a row against the filter. Leaves small copies in the current memory context. (query_source.c) */
+extern bool query_row_passes(const S3vQuery *query, const Datum *metadata, const bool *nulls);
 
 /* Does an index of the source serve in this snapshot? Reading is for when it does. (key_scan.c) */
 extern bool key_scan_serves(S3vQuery *query);
@@ -103,8 +134,29 @@ extern void key_scan_end(S3vKeyScan *scan);
 
 /* From fcinfo of s3v_query (shift 0) and s3v_query_as (shift 1: a key_type argument before the vector). (query_args.c) */
 extern S3vQueryArgs query_arguments(FunctionCallInfo fcinfo, int shift);
+extern S3vQueryArgs query_many_arguments(FunctionCallInfo fcinfo);
+
+/* What these have in common with other functions: 22004 and 22023. (query_args.c) */
+extern void query_refuse_null(FunctionCallInfo fcinfo, int argument, const char *name);
+extern void query_check_k(int k);
+
+/*
+ * The vectors of an array of them, numbered from 1, NULL ones left out: numbers in two dimensions, or in one dimension whatever s3v_query
+ * takes. Raises 22023, 54000 and what vector_from_datum() raises. (query_vectors.c)
+ */
+extern S3vQueryVector *query_vectors(Datum array, Oid type, int *count);
 
 /* The array of keys as a core key set in the current memory context. (query_args.c) */
 extern s3v_keys *query_key_set(const S3vSource *source, ArrayType *keys);
+
+static inline double
+milliseconds_since(const instr_time *start)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, *start);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
 
 #endif

@@ -21,36 +21,57 @@ argument_type(FunctionCallInfo fcinfo, int argument)
 	return type;
 }
 
-S3vQueryArgs
-query_arguments(FunctionCallInfo fcinfo, int shift)
+void
+query_refuse_null(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	if (PG_ARGISNULL(argument))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
+void
+query_check_k(int k)
+{
+	if (k < 1 || k > s3v_setting_max_k)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("k must be between 1 and %d, not %d", s3v_setting_max_k, k),
+				 k > s3v_setting_max_k
+				 ? errhint("A superuser may raise the setting s3v.max_k.") : 0));
+}
+
+/* All but the vectors. */
+static S3vQueryArgs
+common_arguments(FunctionCallInfo fcinfo, int shift)
 {
 	S3vQueryArgs args = {0};
-	int			vector = 1 + shift;
 	int			k = 2 + shift;
 	int			filter = 3 + shift;
 	int			keys = 4 + shift;
 	int			options = 5 + shift;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("index must not be null")));
+	query_refuse_null(fcinfo, 0, "index");
+	query_refuse_null(fcinfo, k, "k");
 	args.index_id = PG_GETARG_OID(0);
-
-	if (PG_ARGISNULL(k))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("k must not be null")));
 	args.k = PG_GETARG_INT32(k);
-	if (args.k < 1 || args.k > s3v_setting_max_k)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("k must be between 1 and %d, not %d", s3v_setting_max_k, args.k),
-				 args.k > s3v_setting_max_k
-				 ? errhint("A superuser may raise the setting s3v.max_k.") : 0));
+	query_check_k(args.k);
+	if (!PG_ARGISNULL(filter))
+		args.filter = PG_GETARG_JSONB_P(filter);
+	if (!PG_ARGISNULL(keys))
+		args.keys = PG_GETARG_ARRAYTYPE_P(keys);
+	if (!PG_ARGISNULL(options))
+		args.options = PG_GETARG_JSONB_P(options);
+	return args;
+}
 
-	args.vector_is_null = PG_ARGISNULL(vector);
-	if (!args.vector_is_null)
+S3vQueryArgs
+query_arguments(FunctionCallInfo fcinfo, int shift)
+{
+	S3vQueryArgs args = common_arguments(fcinfo, shift);
+	int			vector = 1 + shift;
+
+	if (!PG_ARGISNULL(vector))
 	{
 		Oid			type = argument_type(fcinfo, vector);
 		int			kind = vector_kind_of(type);
@@ -60,14 +81,20 @@ query_arguments(FunctionCallInfo fcinfo, int shift)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("a query vector cannot be of type %s", format_type_be(type)),
 					 errhint("Use real[], double precision[], numeric[], integer[], pgvector's vector or halfvec, or text such as '[1,2,3]'.")));
-		args.vector = vector_from_datum(PG_GETARG_DATUM(vector), type, (S3vVectorKind) kind, &args.dimensions);
+		args.query_count = 1;
+		args.vectors = palloc0(sizeof(S3vQueryVector));
+		args.vectors->values = vector_from_datum(PG_GETARG_DATUM(vector), type, (S3vVectorKind) kind, &args.vectors->dimensions);
 	}
-	if (!PG_ARGISNULL(filter))
-		args.filter = PG_GETARG_JSONB_P(filter);
-	if (!PG_ARGISNULL(keys))
-		args.keys = PG_GETARG_ARRAYTYPE_P(keys);
-	if (!PG_ARGISNULL(options))
-		args.options = PG_GETARG_JSONB_P(options);
+	return args;
+}
+
+S3vQueryArgs
+query_many_arguments(FunctionCallInfo fcinfo)
+{
+	S3vQueryArgs args = common_arguments(fcinfo, 0);
+
+	if (!PG_ARGISNULL(1))
+		args.vectors = query_vectors(PG_GETARG_DATUM(1), argument_type(fcinfo, 1), &args.query_count);
 	return args;
 }
 

@@ -1,4 +1,4 @@
-/* What a query checks before the first request is sent: the caller's rights, and the query vector. */
+/* What a query checks before the first request is sent: the caller's rights, and the query vectors. */
 #include "postgres.h"
 
 #include "miscadmin.h"
@@ -42,31 +42,48 @@ query_check_rights(const S3vQuery *query)
 				 errhint("Query as a role that the policies do not restrict.")));
 }
 
-void
-query_check_vector(const S3vQuery *query)
+/* Which of many, where there are many. */
+static int
+number_of(const S3vQueryVector *vector)
 {
-	const S3vQueryArgs *args = query->args;
+	return vector->number > 0 ? errdetail("It is query %d.", vector->number) : 0;
+}
 
-	if (args->dimensions != query->index->dimensions)
+static void
+check_vector(const S3vQuery *query, const S3vQueryVector *vector)
+{
+	if (vector->dimensions != query->index->dimensions)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("query vector has %d dimensions, but index \"%s\" has %d",
-						args->dimensions, get_rel_name(query->index->index_id), query->index->dimensions)));
-	switch (s3v_vector_check(args->vector, args->dimensions))
+						vector->dimensions, get_rel_name(query->index->index_id), query->index->dimensions),
+				 number_of(vector)));
+	switch (s3v_vector_check(vector->values, vector->dimensions))
 	{
 		case S3V_VECTOR_NOT_FINITE:
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("query vector contains NaN or infinity")));
+					 errmsg("query vector contains NaN or infinity"),
+					 number_of(vector)));
 			break;
 		case S3V_VECTOR_ZERO:
 			if (query->index->metric == S3V_COSINE)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("query vector is zero, which has no cosine distance to anything"),
+						 number_of(vector),
 						 errhint("Use an index with metric l2 or ip for vectors that may be zero.")));
 			break;
 		case S3V_VECTOR_FINE:
 			break;
 	}
+}
+
+void
+query_check_vectors(const S3vQuery *query)
+{
+	int			i;
+
+	for (i = 0; i < query->args->query_count; i++)
+		check_vector(query, &query->args->vectors[i]);
 }

@@ -18,8 +18,8 @@
 #define SCAN_BATCH 256
 #define KEYS_BATCH 1000
 
-static bool
-passes_filter(const S3vQuery *query, const Datum *metadata, const bool *nulls)
+bool
+query_row_passes(const S3vQuery *query, const Datum *metadata, const bool *nulls)
 {
 	StringInfoData row;
 	s3v_error	err;
@@ -33,15 +33,17 @@ passes_filter(const S3vQuery *query, const Datum *metadata, const bool *nulls)
 	return matches != 0;
 }
 
+/* A row into the hits of the queries that rows are offered to at present. */
 static void
-consider(S3vQuery *query, const Datum *values, const bool *nulls)
+consider(S3vQuery *query, const Datum *values, const bool *nulls, void *arg)
 {
 	const S3vSource *source = query->source;
 	const float *vector;
 	int			dimensions;
 	char	   *complaint;
 	S3vKey		key;
-	double		distance;
+	Jsonb	   *metadata = NULL;
+	int			i;
 
 	if (nulls[0] || nulls[1])
 		return;
@@ -49,35 +51,53 @@ consider(S3vQuery *query, const Datum *values, const bool *nulls)
 	/* A row that could not be in the index is in no answer: no vector to compare, or none that has a distance. */
 	if (complaint != NULL || dimensions != query->index->dimensions)
 		return;
-	/*
-	 * Not finite exactly when the vector is not, or is zero under cosine: the query's own is neither, and sums of floats in double do not
-	 * overflow. So the elements are looked at once.
-	 */
-	distance = s3v_distance(query->index->metric, query->args->vector, vector, dimensions);
-	if (!isfinite(distance))
-		return;
 	key = key_from_datum(values[0], source->key.base_type, source->key_kind);
 	if (query->only != NULL && !s3v_keys_contains(query->only, key.data, key.size))
 		return;
-	if (!hits_wants(query->hits, distance, key.data, key.size) || !passes_filter(query, values + 2, nulls + 2))
-		return;
-	hits_add(query->hits, distance, key.data, key.size, metadata_to_jsonb(source, values + 2, nulls + 2));
+
+	for (i = query->from; i < query->to; i++)
+	{
+		S3vHits    *hits = &query->hits[i];
+		double		distance = s3v_distance(query->index->metric, query->args->vectors[i].values, vector, dimensions);
+
+		/*
+		 * Not finite exactly when the vector is not, or is zero under cosine: the query's own is neither, and sums of floats in double do
+		 * not overflow. So the elements are looked at once.
+		 */
+		if (!isfinite(distance))
+			return;
+		if (!hits_wants(hits, distance, key.data, key.size))
+			continue;
+		if (metadata == NULL)
+		{
+			if (!query_row_passes(query, values + 2, nulls + 2))
+				return;
+			metadata = metadata_to_jsonb(source, values + 2, nulls + 2);
+		}
+		hits_add(hits, distance, key.data, key.size, metadata);
+	}
+}
+
+static void
+visit_row(S3vQuery *query, const Datum *values, const bool *nulls, S3vRowVisitor visit, void *arg)
+{
+	MemoryContext before = MemoryContextSwitchTo(query->row_context);
+
+	query->work.source_rows++;
+	visit(query, values, nulls, arg);
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(query->row_context);
 }
 
 void
 query_consume_row(S3vQuery *query, const Datum *values, const bool *nulls)
 {
-	MemoryContext before = MemoryContextSwitchTo(query->row_context);
-
-	query->work.source_rows++;
-	consider(query, values, nulls);
-	MemoryContextSwitchTo(before);
-	MemoryContextReset(query->row_context);
+	visit_row(query, values, nulls, consider, NULL);
 }
 
 /* All rows of SPI_tuptable; frees it. */
 static void
-consume_table(S3vQuery *query)
+visit_table(S3vQuery *query, S3vRowVisitor visit, void *arg)
 {
 	SPITupleTable *table = SPI_tuptable;
 	int			columns = table->tupdesc->natts;
@@ -89,7 +109,7 @@ consume_table(S3vQuery *query)
 	{
 		CHECK_FOR_INTERRUPTS();
 		heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
-		query_consume_row(query, values, nulls);
+		visit_row(query, values, nulls, visit, arg);
 	}
 	pfree(values);
 	pfree(nulls);
@@ -123,7 +143,7 @@ select_keys(S3vQuery *query, const S3vKey *keys, int count)
 		result = SPI_execute_plan(plan_get(sql, 1, &array_type), &argument, NULL, true, 0);
 		if (result != SPI_OK_SELECT)
 			elog(ERROR, "could not read rows of the source: %s", SPI_result_code_string(result));
-		consume_table(query);
+		visit_table(query, consider, NULL);
 		pfree(DatumGetPointer(argument));
 		pfree(elements);
 	}
@@ -142,7 +162,7 @@ query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
 }
 
 void
-query_scan_source(S3vQuery *query)
+query_visit_source(S3vQuery *query, S3vRowVisitor visit, void *arg)
 {
 	Portal		portal;
 
@@ -152,8 +172,14 @@ query_scan_source(S3vQuery *query)
 		SPI_cursor_fetch(portal, true, SCAN_BATCH);
 		if (SPI_processed == 0)
 			break;
-		consume_table(query);
+		visit_table(query, visit, arg);
 	}
 	SPI_freetuptable(SPI_tuptable);
 	SPI_cursor_close(portal);
+}
+
+void
+query_scan_source(S3vQuery *query)
+{
+	query_visit_source(query, consider, NULL);
 }

@@ -219,7 +219,8 @@ config_text(const s3v_store_config *config)
 	append_field(&text, config->access_key_id);
 	append_field(&text, config->secret_access_key);
 	append_field(&text, config->session_token);
-	appendStringInfo(&text, "%d %d %d %d " INT64_FORMAT, config->path_style, config->allow_http, config->check_address,
+	append_field(&text, config->cache_directory);
+	appendStringInfo(&text, UINT64_FORMAT " %d %d %d %d " INT64_FORMAT, config->cache_bytes, config->path_style, config->allow_http, config->check_address,
 					 config->max_parallel_requests, config->request_timeout_ms);
 	return text.data;
 }

@@ -332,6 +332,11 @@ server_config(Oid server_id, Oid owner, s3v_store_config *config)
 	config->allowed_endpoints = s3v_setting_allowed_endpoints;
 	config->max_parallel_requests = s3v_setting_max_parallel_requests;
 	config->request_timeout_ms = s3v_setting_request_timeout;
+	if (s3v_setting_cache_dir[0] != '\0')
+		config->cache_directory = is_absolute_path(s3v_setting_cache_dir)
+			? s3v_setting_cache_dir
+			: psprintf("%s/%s", DataDir, s3v_setting_cache_dir);
+	config->cache_bytes = (uint64) s3v_setting_cache_size * 1024;
 	fill_config(server->options, config);
 	config->check_address = !superuser_arg(server->owner);
 	check_server(config, server->owner);

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 
@@ -20,6 +21,8 @@ int			s3v_setting_max_k = 10000;
 int			s3v_setting_request_timeout = 30000;
 int			s3v_setting_max_parallel_requests = 64;
 char	   *s3v_setting_allowed_endpoints = NULL;
+char	   *s3v_setting_cache_dir = NULL;
+int			s3v_setting_cache_size = 1024 * 1024;
 uint64		s3v_connection_settings_changes = 0;
 
 static const struct config_enum_entry consistency_values[] = {
@@ -57,6 +60,24 @@ static void
 connection_string_changed(const char *newval, void *extra)
 {
 	s3v_connection_settings_changes++;
+}
+
+/* As PostgreSQL keeps its own directories: absolute, or below the data directory. */
+static bool
+check_cache_dir(char **newval, void **extra, GucSource source)
+{
+	if (strlen(*newval) >= MAXPGPATH / 2)
+	{
+		GUC_check_errdetail("The path is too long.");
+		return false;
+	}
+	canonicalize_path(*newval);
+	if (path_contains_parent_reference(*newval))
+	{
+		GUC_check_errdetail("The path must not contain \"..\".");
+		return false;
+	}
+	return true;
 }
 
 static void
@@ -99,6 +120,17 @@ define_connection_settings(void)
 							"Requests that a session has on their way to a store at the same time.",
 							"Higher: cold queries wait for fewer round trips; costs one connection each, in every session.",
 							&s3v_setting_max_parallel_requests, 64, 1, 256, PGC_USERSET, 0,
+							NULL, connection_int_changed, NULL);
+	DefineCustomStringVariable("s3v.cache_dir",
+							   "Directory of the local cache, which all sessions share.",
+							   "Relative paths are below the data directory. A fast local disk; not one that the network serves, where "
+							   "nothing is mapped. Empty: no cache.",
+							   &s3v_setting_cache_dir, "pgsql_tmp_s3v", PGC_SIGHUP, 0,
+							   check_cache_dir, connection_string_changed, NULL);
+	DefineCustomIntVariable("s3v.cache_size",
+							"Most that the local cache may hold on disk; 0 is no cache.",
+							"Higher: more queries send nothing to the store. What was not used for longest goes first.",
+							&s3v_setting_cache_size, 1024 * 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB,
 							NULL, connection_int_changed, NULL);
 	DefineCustomStringVariable("s3v.allowed_endpoints",
 							   "Hosts that servers of roles other than superusers may name, separated by commas.",

@@ -7,6 +7,8 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+#include "api/s3v_c.h"
+
 extern void settings_define(void);	/* from _PG_init */
 
 /* More lists than any index has. */
@@ -17,8 +19,10 @@ extern int	s3v_setting_max_k;
 extern int	s3v_setting_request_timeout;	/* ms */
 extern int	s3v_setting_max_parallel_requests;
 extern char *s3v_setting_allowed_endpoints;
+extern char *s3v_setting_cache_dir;
+extern int	s3v_setting_cache_size; /* kB */
 
-/* Goes up whenever one of the last three was assigned. */
+/* Goes up whenever one of the last five was assigned. */
 extern uint64 s3v_connection_settings_changes;
 
 /*
@@ -50,6 +54,9 @@ typedef struct S3vBuildSettings
 {
 	int			lists;			/* 0: chosen */
 	double		recall;			/* 0.95 */
+	int			bits;			/* of the codes, 4 */
+	s3v_raw		raw;			/* vectors kept beside the codes: none */
+	s3v_soar	soar;			/* rows in two lists each: off */
 } S3vBuildSettings;
 
 extern S3vBuildSettings settings_for_build(Oid index_id);

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/rel.h"
 
@@ -94,8 +95,11 @@ extern int	vector_typmod_dimensions(const S3vColumn *column);
  */
 extern const float *vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions);
 
+/* The rows of a two-dimensional array of numbers, one after another; raises as above. */
+extern const float *vectors_from_matrix(ArrayType *array, S3vVectorKind kind);
+
 /*
- * The same for a row of the source, without raising: NULL and a sentence for errdetail in *complaint (else NULL), so that whoever
+ * vector_from_datum() for a row of the source, without raising: NULL and a sentence for errdetail in *complaint (else NULL), so that whoever
  * knows the row's key can name it.
  */
 extern const float *vector_from_row(Datum value, const S3vSource *source, int *dimensions, char **complaint);

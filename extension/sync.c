@@ -89,6 +89,9 @@ build_version(Sync *sync, Relation rel, const S3vSource *source)
 	options.metadata_column_count = sync->index->metadata_count;
 	options.lists = settings.lists;
 	options.recall = settings.recall;
+	options.bits = settings.bits;
+	options.raw = settings.raw;
+	options.soar = settings.soar;
 	options.memory_bytes = (uint64) maintenance_work_mem * 1024;
 	options.threads = 1 + max_parallel_maintenance_workers;
 

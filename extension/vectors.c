@@ -1,9 +1,9 @@
 /*
- * Vectors on their way to the core: arrays, pgvector's types and text, as float32 values.
+ * Vectors on their way to the core: arrays, pgvector's types and text (vector_text.c), as float32 values.
  */
 #include "postgres.h"
 
-#include "source.h"
+#include "vector_parts.h"
 
 #include <math.h>
 
@@ -11,7 +11,6 @@
 #include "catalog/dependency.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -20,7 +19,6 @@
 #include "utils/syscache.h"
 
 #define MAX_DIMENSIONS 16000
-#define MAX_QUOTED_BYTES 20
 
 /* What vector and halfvec of pgvector begin with; the elements follow. */
 typedef struct PgvectorHeader
@@ -29,13 +27,6 @@ typedef struct PgvectorHeader
 	int16		dimensions;
 	int16		unused;
 } PgvectorHeader;
-
-/* Why a value is no vector: raised, or told to whoever knows the row. */
-typedef struct VectorProblem
-{
-	int			sqlstate;		/* 0: none */
-	char	   *detail;
-} VectorProblem;
 
 /* ---- types ---- */
 
@@ -155,14 +146,14 @@ vector_typmod_dimensions(const S3vColumn *column)
 
 /* ---- values ---- */
 
-static float *
-allocate_values(int count)
+float *
+vector_allocate(int count)
 {
 	return palloc(Max(count, 1) * sizeof(float));
 }
 
-static bool
-has_too_many(int dimensions, VectorProblem *problem)
+bool
+vector_has_too_many(int dimensions, VectorProblem *problem)
 {
 	if (dimensions <= MAX_DIMENSIONS)
 		return false;
@@ -171,15 +162,15 @@ has_too_many(int dimensions, VectorProblem *problem)
 	return true;
 }
 
-static void
-refuse_subscripts(VectorProblem *problem)
+void
+vector_refuse_subscripts(VectorProblem *problem)
 {
 	problem->sqlstate = ERRCODE_ARRAY_SUBSCRIPT_ERROR;
 	problem->detail = pstrdup("The vector must be a one-dimensional array.");
 }
 
-static void
-refuse_nulls(VectorProblem *problem)
+void
+vector_refuse_nulls(VectorProblem *problem)
 {
 	problem->sqlstate = ERRCODE_NULL_VALUE_NOT_ALLOWED;
 	problem->detail = pstrdup("The vector has NULL elements.");
@@ -220,23 +211,15 @@ convert_integers(ArrayType *array, int count, float *values)
 	}
 }
 
+/* All elements in row-major order; in the array itself where they lie there as they are. */
 static const float *
-array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
+element_values(ArrayType *array, S3vVectorKind kind, int count)
 {
-	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	float	   *values;
 
-	if (ARR_NDIM(array) > 1)
-		refuse_subscripts(problem);
-	else if (array_contains_nulls(array))
-		refuse_nulls(problem);
-	if (problem->sqlstate != 0 || has_too_many(count, problem))
-		return NULL;
-
-	*dimensions = count;
 	if (kind == VECTOR_FLOAT4_ARRAY)
 		return (const float *) ARR_DATA_PTR(array);
-	values = allocate_values(count);
+	values = vector_allocate(count);
 	if (kind == VECTOR_FLOAT8_ARRAY)
 	{
 		for (int i = 0; i < count; i++)
@@ -247,6 +230,22 @@ array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProble
 	else
 		convert_integers(array, count, values);
 	return values;
+}
+
+static const float *
+array_values(ArrayType *array, S3vVectorKind kind, int *dimensions, VectorProblem *problem)
+{
+	int			count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+
+	if (ARR_NDIM(array) > 1)
+		vector_refuse_subscripts(problem);
+	else if (array_contains_nulls(array))
+		vector_refuse_nulls(problem);
+	if (problem->sqlstate != 0 || vector_has_too_many(count, problem))
+		return NULL;
+
+	*dimensions = count;
+	return element_values(array, kind, count);
 }
 
 /* Exact: every half has its float. */
@@ -285,84 +284,15 @@ pgvector_values(const PgvectorHeader *header, S3vVectorKind kind, int *dimension
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("vector of %zu bytes has an unknown layout", (Size) VARSIZE(header))));
-	if (has_too_many(count, problem))
+	if (vector_has_too_many(count, problem))
 		return NULL;
 
 	*dimensions = count;
 	if (kind == VECTOR_PGVECTOR)
 		return (const float *) data;
-	values = allocate_values(count);
+	values = vector_allocate(count);
 	for (int i = 0; i < count; i++)
 		values[i] = half_to_float(((const uint16 *) data)[i]);
-	return values;
-}
-
-/* ---- text ---- */
-
-static const char *
-skip_spaces(const char *at)
-{
-	while (*at == ' ' || (*at >= '\t' && *at <= '\r'))
-		at++;
-	return at;
-}
-
-static void
-refuse_text(const char *at)
-{
-	int			rest = strnlen(at, MAX_QUOTED_BYTES + MAX_MULTIBYTE_CHAR_LEN);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 rest == 0 ? errmsg("invalid input syntax for a vector: unexpected end of text")
-			 : errmsg("invalid input syntax for a vector at \"%.*s\"", pg_mbcliplen(at, rest, MAX_QUOTED_BYTES), at),
-			 errhint("Write a vector as '[1,2,3]' or '{1,2,3}'.")));
-}
-
-static float *
-text_values(const char *text, int *dimensions, VectorProblem *problem)
-{
-	const char *at = skip_spaces(text);
-	bool		is_array = *at == '{';
-	char		close = is_array ? '}' : ']';
-	int			capacity = 1;
-	int			count = 0;
-	float	   *values;
-
-	if (*at != '[' && *at != '{')
-		refuse_text(at);
-	for (const char *comma = at; (comma = strchr(comma, ',')) != NULL; comma++)
-		capacity++;
-	if (has_too_many(capacity, problem))
-		return NULL;
-
-	values = allocate_values(capacity);
-	at = skip_spaces(at + 1);
-	while (*at != close || count > 0)
-	{
-		char	   *end;
-
-		if (is_array && *at == '{')
-			refuse_subscripts(problem);
-		else if (is_array && pg_strncasecmp(at, "null", 4) == 0)
-			refuse_nulls(problem);
-		if (problem->sqlstate != 0)
-			return NULL;
-
-		values[count++] = strtof(at, &end);
-		if (end == at)
-			refuse_text(at);
-		at = skip_spaces(end);
-		if (*at == close)
-			break;
-		if (*at != ',')
-			refuse_text(at);
-		at = skip_spaces(at + 1);
-	}
-	at = skip_spaces(at + 1);
-	if (*at != '\0')
-		refuse_text(at);
-	*dimensions = count;
 	return values;
 }
 
@@ -377,7 +307,7 @@ convert(Datum value, S3vVectorKind kind, int *dimensions, VectorProblem *problem
 	if (kind == VECTOR_TEXT)
 	{
 		flat = TextDatumGetCString(value);
-		values = text_values(flat, dimensions, problem);
+		values = vector_text_values(flat, dimensions, problem);
 		pfree(flat);
 		return values;
 	}
@@ -392,6 +322,15 @@ convert(Datum value, S3vVectorKind kind, int *dimensions, VectorProblem *problem
 	return values;
 }
 
+static void
+raise_problem(const VectorProblem *problem)
+{
+	ereport(ERROR,
+			(errcode(problem->sqlstate),
+			 errmsg("invalid vector"),
+			 errdetail_internal("%s", problem->detail)));
+}
+
 const float *
 vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions)
 {
@@ -399,11 +338,20 @@ vector_from_datum(Datum value, Oid type, S3vVectorKind kind, int *dimensions)
 	const float *values = convert(value, kind, dimensions, &problem);
 
 	if (values == NULL)
-		ereport(ERROR,
-				(errcode(problem.sqlstate),
-				 errmsg("invalid vector"),
-				 errdetail_internal("%s", problem.detail)));
+		raise_problem(&problem);
 	return values;
+}
+
+const float *
+vectors_from_matrix(ArrayType *array, S3vVectorKind kind)
+{
+	VectorProblem problem = {0};
+
+	if (array_contains_nulls(array))
+		vector_refuse_nulls(&problem);
+	if (problem.sqlstate != 0 || vector_has_too_many(ARR_DIMS(array)[1], &problem))
+		raise_problem(&problem);
+	return element_values(array, kind, ARR_DIMS(array)[0] * ARR_DIMS(array)[1]);
 }
 
 const float *

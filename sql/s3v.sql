@@ -173,11 +173,32 @@ CREATE FUNCTION s3v_query_as(index regclass, key_type anyelement, vector anycomp
 COMMENT ON FUNCTION s3v_query_as(regclass, anyelement, anycompatible, integer, jsonb, text[], jsonb) IS
     's3v_query with the key in the type of its second argument';
 
+CREATE FUNCTION s3v_query_many_support(internal) RETURNS internal
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 's3v_query_many_support';
+
+CREATE FUNCTION s3v_query_many(index regclass, vectors anyarray, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
+                               keys text[] DEFAULT NULL, options jsonb DEFAULT NULL)
+    RETURNS TABLE (query integer, key text, distance double precision, metadata jsonb)
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 ROWS 100 SUPPORT s3v_query_many_support
+    AS 'MODULE_PATHNAME', 's3v_query_many';
+COMMENT ON FUNCTION s3v_query_many(regclass, anyarray, integer, jsonb, text[], jsonb) IS
+    'the k nearest rows to each of many vectors, numbered from 1; each list of the index is read once for all';
+
 CREATE FUNCTION s3v_explain(index regclass, vector anycompatible, k integer DEFAULT 10, filter jsonb DEFAULT NULL,
                             keys text[] DEFAULT NULL, options jsonb DEFAULT NULL)
     RETURNS jsonb LANGUAGE c STABLE PARALLEL RESTRICTED COST 10000 AS 'MODULE_PATHNAME', 's3v_explain';
 COMMENT ON FUNCTION s3v_explain(regclass, anycompatible, integer, jsonb, text[], jsonb) IS
     'runs the query and tells its path, requests, bytes, work and cost';
+
+CREATE FUNCTION s3v_warm(index regclass) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED STRICT COST 10000 AS 'MODULE_PATHNAME', 's3v_warm_index';
+COMMENT ON FUNCTION s3v_warm(regclass) IS
+    'reads an index into the local cache and tells how many bytes were fetched; of a store in files of this machine only its centroids are kept';
+
+CREATE FUNCTION s3v_recall(index regclass, sample integer DEFAULT 100, k integer DEFAULT 10, filter jsonb DEFAULT NULL)
+    RETURNS jsonb LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 AS 'MODULE_PATHNAME', 's3v_recall';
+COMMENT ON FUNCTION s3v_recall(regclass, integer, integer, jsonb) IS
+    'recall of the present settings against the exact answer, with rows of the source as queries, and the work done';
 
 -- ---- views ----------------------------------------------------------------------------------------------------------
 
@@ -220,6 +241,6 @@ GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v_indexes, s3v_progress TO 
 -- Nothing is granted to PUBLIC but what reads an index that the caller may read.
 
 REVOKE ALL ON FUNCTION s3v_fdw_handler(), s3v_fdw_validator(text[], oid), s3v_capture(), s3v_ddl_command_end(),
-    s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal) FROM PUBLIC;
+    s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal), s3v_query_many_support(internal) FROM PUBLIC;
 REVOKE ALL ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb),
     s3v_sync(regclass, text, jsonb), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;

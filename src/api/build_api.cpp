@@ -35,6 +35,9 @@ BuildOptions OptionsFrom(const s3v_build_options& from) {
   options.key_kind = static_cast<KeyKind>(from.key_kind);
   options.lists = from.lists;
   options.recall = from.recall;
+  options.bits = from.bits;
+  options.raw = static_cast<RawPlane>(from.raw);
+  options.duplicates = static_cast<Duplicates>(from.soar);
   options.memory_bytes = from.memory_bytes;
   options.threads = from.threads;
   for (int i = 0; i < from.metadata_column_count; ++i) options.metadata_columns.emplace_back(from.metadata_columns[i]);
@@ -75,6 +78,7 @@ s3v_code s3v_build_finish(s3v_build* build, s3v_version* version, s3v_error* err
     CopyId(version->delta, manifest.delta);
     version->delta_length = manifest.delta_length;
     version->rows = manifest.rows;
+    version->entries = result.entries;
     version->lists = manifest.lists;
     version->segments = manifest.segments.size();
     version->bytes = result.bytes_written;  // all that it names is new

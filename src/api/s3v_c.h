@@ -77,6 +77,8 @@ typedef struct s3v_store_config {
   const char *session_token;
   int max_parallel_requests;
   int64_t request_timeout_ms;
+  const char *cache_directory; /* absolute; NULL or empty: no local cache */
+  uint64_t cache_bytes;        /* 0: no local cache */
 } s3v_store_config;
 
 typedef struct s3v_store s3v_store; /* an open store, its connections and the navigation tiers read through it */
@@ -95,6 +97,7 @@ typedef struct s3v_counters {
   uint64_t bytes_read;
   uint64_t bytes_written;
   uint64_t retries;
+  uint64_t cache_hits; /* ranges and navigation objects that the local cache had */
 } s3v_counters;
 void s3v_store_counters(const s3v_store *store, s3v_counters *counters);
 
@@ -195,31 +198,62 @@ typedef struct s3v_search s3v_search;
 typedef struct s3v_candidate {
   const void *key;
   size_t key_size;
-  double lower_bound; /* of the exact distance: once it exceeds the k-th exact distance, no later candidate of this step matters */
+  double estimate;    /* of the exact distance */
+  double lower_bound; /* of it, very probably */
 } s3v_candidate;
 
 typedef struct s3v_search_stats {
   uint64_t lists_total;
   uint64_t lists_probed;
   uint64_t entries_scanned;
+  uint64_t entries_scored;
   uint64_t entries_matched;
-  uint64_t cache_hits;
   int exhausted;
   int budget_reached;
 } s3v_search_stats;
 
-/* Opens the version's navigation tier (at most one wave). The query is copied. REQUIRES: finite; not zero under cosine. */
-s3v_code s3v_search_open(const s3v_env *env, s3v_store *store, const s3v_version_names *version, const float *query,
-                         size_t dimensions, const s3v_search_options *options, s3v_search **search, s3v_error *err);
-/* The next `want` candidates, nearest first within a widening step. *found 0: the step is used up. */
-s3v_code s3v_search_next(const s3v_env *env, s3v_search *search, size_t want, const s3v_candidate **candidates, size_t *found,
+/*
+ * Opens the version's navigation tier (at most one wave). `queries` are query_count x dimensions, row-major, and copied. The lists
+ * of all queries are read together, each once. REQUIRES: finite; not zero under cosine.
+ */
+s3v_code s3v_search_open(const s3v_env *env, s3v_store *store, const s3v_version_names *version, const float *queries,
+                         size_t query_count, size_t dimensions, const s3v_search_options *options, s3v_search **search,
                          s3v_error *err);
-/* *more 0: every list was read, or the budget is used up. */
-s3v_code s3v_search_widen(const s3v_env *env, s3v_search *search, int *more, s3v_error *err);
+/*
+ * The next `want` candidates of query number `query` whose lower bounds are not above `worst` (the k-th exact distance so far, or
+ * infinity), least bound first within a widening step. *found 0: the step has no more of them.
+ */
+s3v_code s3v_search_next(const s3v_env *env, s3v_search *search, size_t query, size_t want, double worst,
+                         const s3v_candidate **candidates, size_t *found, s3v_error *err);
+/* Reads more lists for that query. *more 0: every list was read, or the budget is used up. */
+s3v_code s3v_search_widen(const s3v_env *env, s3v_search *search, size_t query, int *more, s3v_error *err);
 void s3v_search_stats_get(const s3v_search *search, s3v_search_stats *stats);
 void s3v_search_free(s3v_search *search);
 
+/*
+ * Reads the version's navigation tier and lists into the local cache, at most `max_bytes` of them; *fetched are the bytes that had to
+ * be asked of the store.
+ */
+s3v_code s3v_warm(const s3v_env *env, s3v_store *store, const s3v_version_names *version, uint64_t max_bytes, uint64_t *fetched,
+                  s3v_error *err);
+
+/* ---- the exact answer ---------------------------------------------------------------------------------------------------- */
+
+/* Distances of the k nearest rows of several queries, for measuring recall (src/ivf/truth.h). */
+typedef struct s3v_truth s3v_truth;
+
+/* Query i does not count the row with the key own_keys[i]. All is copied. */
+s3v_code s3v_truth_open(s3v_metric metric, size_t dimensions, const float *queries, const void *const *own_keys,
+                        const size_t *own_key_sizes, size_t query_count, size_t k, s3v_truth **truth, s3v_error *err);
+s3v_code s3v_truth_add(s3v_truth *truth, const void *key, size_t key_size, const float *vector, s3v_error *err);
+/* Ascending, at most k; views until the next call. */
+s3v_code s3v_truth_nearest(s3v_truth *truth, size_t query, const double **distances, size_t *count, s3v_error *err);
+void s3v_truth_free(s3v_truth *truth);
+
 /* ---- build -------------------------------------------------------------------------------------------------------------- */
+
+typedef enum s3v_raw { S3V_RAW_NONE = 0, S3V_RAW_F32 = 1, S3V_RAW_F16 = 2 } s3v_raw;
+typedef enum s3v_soar { S3V_SOAR_OFF = 0, S3V_SOAR_ON = 1, S3V_SOAR_AUTO = 2 } s3v_soar;
 
 typedef struct s3v_build_options {
   const char *index_uuid;
@@ -230,6 +264,9 @@ typedef struct s3v_build_options {
   int metadata_column_count;
   uint64_t lists; /* 0: chosen */
   double recall;
+  int bits;      /* of the codes, 1 to 8 */
+  s3v_raw raw;   /* vectors kept beside the codes */
+  s3v_soar soar; /* rows in two lists each */
   uint64_t memory_bytes;
   int threads;
 } s3v_build_options;
@@ -244,7 +281,8 @@ typedef struct s3v_version {
   uint64_t rows;
   uint64_t lists;
   uint64_t segments;
-  uint64_t bytes; /* of all objects the version names */
+  uint64_t entries; /* rows, and once more those that lie in two lists */
+  uint64_t bytes;   /* of all objects the version names */
   uint64_t bytes_written;
   double cpu_seconds;
 } s3v_version;

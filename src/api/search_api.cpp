@@ -7,13 +7,13 @@
 
 #include "api/guard.h"
 #include "api/handles.h"
+#include "engine/warm.h"
 #include "ivf/distance.h"
 
 using namespace s3v;
 
 struct s3v_search {
   std::unique_ptr<Search> search;
-  uint64_t cache_hits = 0;
   std::vector<Candidate> found;           // of the last call; owns the keys
   std::vector<s3v_candidate> candidates;  // views of it
 };
@@ -66,15 +66,25 @@ size_t s3v_keys_count(const s3v_keys* keys) { return keys->set.size(); }
 
 void s3v_keys_free(s3v_keys* keys) { delete keys; }
 
-s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version_names* version, const float* query,
-                         size_t dimensions, const s3v_search_options* options, s3v_search** search, s3v_error* err) {
+namespace s3v {
+namespace {
+
+VersionNames NamesFrom(const s3v_version_names& version) {
+  return {.index = UuidFrom(version.index_uuid),
+          .base = IdFrom(version.base),
+          .base_length = version.base_length,
+          .delta = IdFrom(version.delta),
+          .delta_length = version.delta_length};
+}
+
+}  // namespace
+}  // namespace s3v
+
+s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version_names* version, const float* queries,
+                         size_t query_count, size_t dimensions, const s3v_search_options* options, s3v_search** search,
+                         s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
-    const VersionNames names{.index = UuidFrom(version->index_uuid),
-                             .base = IdFrom(version->base),
-                             .base_length = version->base_length,
-                             .delta = IdFrom(version->delta),
-                             .delta_length = version->delta_length};
     SearchOptions wanted{.k = options->k, .probes = options->probes, .max_bytes = options->max_bytes};
     if (options->in_flight_bytes > 0) wanted.in_flight_bytes = options->in_flight_bytes;
     if (options->filter != nullptr) wanted.filter = options->filter->expression.get();
@@ -82,33 +92,36 @@ s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version
     if (options->without != nullptr) wanted.without = &options->without->set;
 
     auto opened = std::make_unique<s3v_search>();
-    const uint64_t hits = store->navigation.hits();
-    auto navigation = store->navigation.Open(names, *store->objects, stop);
-    opened->cache_hits = store->navigation.hits() - hits;
-    opened->search =
-        std::make_unique<Search>(std::move(navigation), std::span(query, dimensions), wanted, *store->objects);
+    auto navigation = store->navigation.Open(NamesFrom(*version), *store->objects, stop);
+    if (navigation->base->space.dimensions != dimensions) {
+      throw Error(Code::kInvalidArgument, "query has " + std::to_string(dimensions) + " dimensions, index has " +
+                                              std::to_string(navigation->base->space.dimensions));
+    }
+    opened->search = std::make_unique<Search>(std::move(navigation), std::span(queries, query_count * dimensions),
+                                              wanted, *store->objects);
     *search = opened.release();
   });
 }
 
-s3v_code s3v_search_next(const s3v_env* env, s3v_search* search, size_t want, const s3v_candidate** candidates,
-                         size_t* found, s3v_error* err) {
+s3v_code s3v_search_next(const s3v_env* env, s3v_search* search, size_t query, size_t want, double worst,
+                         const s3v_candidate** candidates, size_t* found, s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
     search->candidates.clear();
-    search->found = search->search->Next(want, stop);
+    search->found = search->search->Next(query, want, worst, stop);
     for (const Candidate& candidate : search->found) {
-      search->candidates.push_back({candidate.key.data(), candidate.key.size(), candidate.lower_bound});
+      search->candidates.push_back(
+          {candidate.key.data(), candidate.key.size(), candidate.estimate, candidate.lower_bound});
     }
     *candidates = search->candidates.data();
     *found = search->candidates.size();
   });
 }
 
-s3v_code s3v_search_widen(const s3v_env* env, s3v_search* search, int* more, s3v_error* err) {
+s3v_code s3v_search_widen(const s3v_env* env, s3v_search* search, size_t query, int* more, s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
-    *more = search->search->Widen(stop) ? 1 : 0;
+    *more = search->search->Widen(query, stop) ? 1 : 0;
   });
 }
 
@@ -117,10 +130,21 @@ void s3v_search_stats_get(const s3v_search* search, s3v_search_stats* stats) {
   *stats = {.lists_total = now.lists_total,
             .lists_probed = now.lists_probed,
             .entries_scanned = now.entries_scanned,
+            .entries_scored = now.entries_scored,
             .entries_matched = now.entries_matched,
-            .cache_hits = search->cache_hits,
             .exhausted = now.exhausted ? 1 : 0,
             .budget_reached = now.budget_reached ? 1 : 0};
 }
 
 void s3v_search_free(s3v_search* search) { delete search; }
+
+s3v_code s3v_warm(const s3v_env* env, s3v_store* store, const s3v_version_names* version, uint64_t max_bytes,
+                  uint64_t* fetched, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    const uint64_t before = store->objects->counters().bytes_read;
+    const auto navigation = store->navigation.Open(NamesFrom(*version), *store->objects, stop);
+    Warm(*navigation, max_bytes, *store->objects, stop);
+    *fetched = store->objects->counters().bytes_read - before;
+  });
+}

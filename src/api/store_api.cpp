@@ -49,6 +49,8 @@ StoreConfig ConfigFrom(const s3v_store_config& from) {
   SetText(config.session_token, from.session_token);
   if (from.max_parallel_requests > 0) config.max_parallel_requests = from.max_parallel_requests;
   if (from.request_timeout_ms > 0) config.request_timeout_ms = from.request_timeout_ms;
+  SetText(config.cache_directory, from.cache_directory);
+  config.cache_bytes = from.cache_bytes;
   return config;
 }
 
@@ -79,7 +81,8 @@ void s3v_store_counters(const s3v_store* store, s3v_counters* counters) {
                .delete_requests = now.delete_requests,
                .bytes_read = now.bytes_read,
                .bytes_written = now.bytes_written,
-               .retries = now.retries};
+               .retries = now.retries,
+               .cache_hits = now.cache_hits};
 }
 
 s3v_code s3v_store_indexes(const s3v_env* env, s3v_store* store, char (**uuids)[37], size_t* count,
@@ -134,7 +137,8 @@ s3v_code s3v_collect(const s3v_env* env, s3v_store* store, const char* index_uui
     for (size_t i = 0; i < retained_count; ++i) retained.push_back(IdFrom(retained_manifests[i]));
     const auto look_at_fence = [&] { VerifyOwnership(*store->objects, index, owner_number, stop); };
     const CollectResult done =
-        Collect(*store->objects, index, dropped != 0 ? IndexState::kDropped : IndexState::kLiving, retained, keep_seconds, owner_number, look_at_fence, stop);
+        Collect(*store->objects, index, dropped != 0 ? IndexState::kDropped : IndexState::kLiving, retained,
+                keep_seconds, owner_number, look_at_fence, stop);
     *result = {
         .deleted = done.deleted, .bytes = done.bytes, .kept = done.kept, .foreign_objects = done.foreign_objects};
   });

@@ -8,27 +8,33 @@
 
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "engine/build_checks.h"
+#include "engine/build_plan.h"
+#include "engine/calibration.h"
 #include "engine/list_writer.h"
+#include "engine/row_coder.h"
 #include "engine/row_spill.h"
 #include "format/names.h"
 #include "ivf/kmeans.h"
-#include "ivf/neighbours.h"
-#include "ivf/probe.h"
 
 namespace s3v {
 namespace {
 
-constexpr size_t kMaxMetadata = 16u << 20;
-
 constexpr size_t kSamplePerList = 128;
 constexpr size_t kEnoughPerList = 64;  // with fewer, training is followed by a refinement over all rows
 
-// Measured in docs/design/probing.md: so much of what is missing to full recall is added to the target, because sampled
-// rows are not queries.
-constexpr double kCalibrationMargin = 0.4;
 constexpr size_t kCalibrationQueries = 512;
 constexpr size_t kLeastCalibrationQueries = 64;
-constexpr size_t kCalibrationNeighbours = 10;
+
+// Parents whose lists a row is compared with. With many lists the nearest four miss next to nothing (measured on a million
+// rows: three cost 0.5 % more entries scanned than all); with few, cells are uneven and eight cost little.
+constexpr size_t kManyLists = 1024;
+constexpr size_t kParentsOfMany = 4;
+constexpr size_t kParentsOfFew = 8;
+
+// Rows go into two lists where the sampled queries then scan at most so many of the entries (docs/design/soar.md):
+// twice the store is a price.
+constexpr double kDuplicatesPay = 0.75;
 
 // glibc keeps freed blocks of several megabytes for itself once it has seen larger ones come and go; each phase would
 // then add its peak to those before.
@@ -44,46 +50,12 @@ double ProcessCpuSeconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Lists of sqrt(rows) entries, within bounds that make a list worth its request: 250 to 500 entries at 128 dimensions,
-// 250 at 768 and more (docs/design/probing.md).
-size_t ChooseLists(uint64_t rows, size_t dimensions) {
-  const double most = std::clamp(192000.0 / static_cast<double>(dimensions), 250.0, 500.0);
-  const double entries = std::clamp(std::sqrt(static_cast<double>(rows)), 250.0, most);
-  const auto lists = static_cast<uint64_t>(std::llround(static_cast<double>(rows) / entries));
-  return std::clamp<uint64_t>(lists, 1, kMaxLists);
-}
-
-// `count` of the numbers below `total`, ascending, each as likely as any other (Knuth's algorithm S).
-std::vector<uint64_t> SampleNumbers(uint64_t total, uint64_t count, Random& random) {
-  std::vector<uint64_t> numbers;
-  numbers.reserve(count);
-  for (uint64_t i = 0; numbers.size() < count; ++i) {
-    if (random.Below(total - i) < count - numbers.size()) numbers.push_back(i);
-  }
-  return numbers;
-}
-
-const BuildOptions& Checked(const BuildOptions& options) {
-  const auto refuse = [](const std::string& message) { throw Error(Code::kInvalidArgument, message); };
-  if (options.dimensions < 1 || options.dimensions > kMaxDimensions) {
-    refuse("an index needs 1 to " + std::to_string(kMaxDimensions) + " dimensions, not " +
-           std::to_string(options.dimensions));
-  }
-  if (options.lists > kMaxLists) {
-    refuse("an index has at most " + std::to_string(kMaxLists) + " lists, not " + std::to_string(options.lists));
-  }
-  if (!(options.recall >= 0.5 && options.recall <= 0.999)) {
-    refuse("recall must be between 0.5 and 0.999, not " + std::to_string(options.recall));
-  }
-  return options;
-}
-
 }  // namespace
 
 class IndexBuild::Impl {
  public:
   Impl(const BuildOptions& options, ObjectStore& store, SpillFactory& spill, BuildProgress progress)
-      : options_(Checked(options)),
+      : options_(CheckedOptions(options)),
         memory_(std::max<size_t>(options.memory_bytes, 1u << 20)),
         store_(store),
         spill_(spill),
@@ -96,7 +68,7 @@ class IndexBuild::Impl {
   }
 
   void Add(ByteView key, std::span<const float> vector, ByteView metadata, Stop& stop) {
-    CheckRow(key, vector, metadata);
+    CheckRow(options_, key, vector, metadata);
     if (options_.metric == Metric::kInnerProduct) space_.norm_limit = std::max(space_.norm_limit, Norm(vector));
     rows_->Append(key, vector, metadata);
     if (rows_->rows() % 256 == 0) stop.Check();
@@ -106,10 +78,9 @@ class IndexBuild::Impl {
   BuildResult Finish(Stop& stop) {
     Tell("reading", rows_->rows(), rows_->rows());
     TrainLists(stop);
-    SampleQueries();
-    NeighbourLists truth(queries_, space_.width(), query_rows_, kCalibrationNeighbours);
-    AssignRows(truth, stop);
-    const ProbeRule rule = CalibrateRule(truth, stop);
+    Calibration calibration = SampleQueries();
+    AssignRows(calibration, stop);
+    const ProbeRule rule = Calibrate(calibration, stop);
     WrittenLists lists = WriteLists(stop);
     return Publish(rule, std::move(lists), stop);
   }
@@ -117,32 +88,6 @@ class IndexBuild::Impl {
  private:
   void Tell(const char* phase, uint64_t done, uint64_t total) const {
     if (progress_) progress_(phase, done, total);
-  }
-
-  void CheckRow(ByteView key, std::span<const float> vector, ByteView metadata) const {
-    const auto refuse = [](const std::string& message) { throw Error(Code::kInvalidArgument, message); };
-    if (vector.size() != options_.dimensions) {
-      refuse("vector has " + std::to_string(vector.size()) + " dimensions, index has " +
-             std::to_string(options_.dimensions));
-    }
-    if (!AllFinite(vector)) refuse("vector has elements that are not finite");
-    if (options_.metric == Metric::kCosine && std::ranges::all_of(vector, [](float x) { return x == 0; })) {
-      refuse("a zero vector has no cosine distance");
-    }
-    const size_t width = KeyWidth(options_.key_kind);
-    if (width > 0 && key.size() != width) {
-      refuse("key has " + std::to_string(key.size()) + " bytes, its kind has " + std::to_string(width));
-    }
-    if (key.size() > kMaxKeyBytes) {
-      throw Error(Code::kLimitExceeded, "key has " + std::to_string(key.size()) + " bytes, at most " +
-                                            std::to_string(kMaxKeyBytes) + " can be indexed");
-    }
-    if (metadata.size() > kMaxMetadata) {
-      throw Error(Code::kLimitExceeded, "metadata has " + std::to_string(metadata.size()) + " bytes, at most " +
-                                            std::to_string(kMaxMetadata) + " can be indexed");
-    }
-    if (options_.metadata_columns.empty() && !metadata.empty())
-      refuse("metadata for an index without metadata columns");
   }
 
   // Vectors of `rows` rows from `first` on, in the assignment space; valid until the next call.
@@ -175,9 +120,14 @@ class IndexBuild::Impl {
     Tell(phase, total, total);
   }
 
+  AssignOptions HowToAssign() const {
+    return {.parents_tried = centroids_.list_count() < kManyLists ? kParentsOfFew : kParentsOfMany,
+            .threads = options_.threads};
+  }
+
   std::vector<uint32_t> AssignBlock(std::span<const float> vectors, Stop& stop) const {
     std::vector<uint32_t> assignment(vectors.size() / space_.width());
-    Assign(centroids_, vectors, {.threads = options_.threads}, assignment, {}, stop);
+    Assign(centroids_, vectors, HowToAssign(), assignment, {}, stop);
     return assignment;
   }
 
@@ -193,12 +143,17 @@ class IndexBuild::Impl {
           Train(sample, space_.width(), {.lists = lists, .seed = random_.Next(), .threads = options_.threads}, stop);
     }
     ReturnFreedMemory();
-    if (sampled == rows || sampled >= kEnoughPerList * lists) return;
-    Refinement refinement(centroids_);
-    ForEachBlock("training", stop, [&](uint64_t, std::span<const float> vectors) {
-      refinement.Add(vectors, AssignBlock(vectors, stop));
-    });
-    refinement.Apply(&centroids_);
+    if (sampled < rows && sampled < kEnoughPerList * lists) {
+      Refinement refinement(centroids_);
+      ForEachBlock("training", stop, [&](uint64_t, std::span<const float> vectors) {
+        refinement.Add(vectors, AssignBlock(vectors, stop));
+      });
+      refinement.Apply(&centroids_);
+    }
+    rotation_seed_ = random_.Next();
+    rotation_ = Rotation(space_.dimensions, rotation_seed_);
+    parents_ = QuantizeCentroids(space_, rotation_, centroids_.parents);
+    lists_ = QuantizeCentroids(space_, rotation_, centroids_.lists);
   }
 
   std::vector<float> ReadSample(const std::vector<uint64_t>& numbers, Stop& stop) {
@@ -212,88 +167,148 @@ class IndexBuild::Impl {
     return sample;
   }
 
-  void SampleQueries() {
+  Calibration SampleQueries() {
     // Each keeps its ranking of all lists until the rule is found.
     const size_t fit = memory_ / 4 / (centroids_.list_count() * sizeof(RankedList));
     const uint64_t rows = rows_->rows();
     const uint64_t count = std::clamp(fit, kLeastCalibrationQueries, kCalibrationQueries);
-    query_rows_ = SampleNumbers(rows, std::min(rows, count), random_);
-    queries_.resize(query_rows_.size() * space_.width());
+    std::vector<uint64_t> numbers = SampleNumbers(rows, std::min(rows, count), random_);
+    std::vector<float> queries(numbers.size() * space_.width());
     std::vector<float> row(options_.dimensions);
-    for (size_t i = 0; i < query_rows_.size(); ++i) {
-      rows_->ReadVectors(query_rows_[i], row);
-      space_.PlaceQuery(row, std::span(queries_).subspan(i * space_.width(), space_.width()));
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      rows_->ReadVectors(numbers[i], row);
+      space_.PlaceQuery(row, std::span(queries).subspan(i * space_.width(), space_.width()));
     }
+    return {std::move(queries), std::move(numbers), space_};
   }
 
-  // One pass: every row finds its list, and the sampled queries their true neighbours.
-  void AssignRows(NeighbourLists& truth, Stop& stop) {
-    list_sizes_.resize(centroids_.list_count());
+  // One pass: every row finds its list, or both, and the sampled queries their true neighbours.
+  void AssignRows(Calibration& calibration, Stop& stop) {
+    const bool twice = options_.duplicates != Duplicates::kOff;
+    single_sizes_.resize(centroids_.list_count());
+    if (twice) double_sizes_.resize(centroids_.list_count());
     assignment_ = std::make_unique<SpillBuffer>(spill_, memory_ / 16);
     RowSpill::Payloads payloads(*rows_);
     ForEachBlock("assigning", stop, [&](uint64_t first, std::span<const float> vectors) {
-      const std::vector<uint32_t> lists = AssignBlock(vectors, stop);
-      truth.Add(vectors, first, lists, options_.threads, stop);
-      for (const uint32_t list : lists) {
-        payloads.Next();
-        ++list_sizes_[list].entries;
-        list_sizes_[list].payload_bytes += payloads.key().size() + payloads.metadata().size();
+      std::vector<ListPair> pairs(vectors.size() / space_.width());
+      std::vector<uint32_t> lists, seconds;
+      if (twice) {
+        lists.resize(pairs.size());
+        seconds.resize(pairs.size());
+        AssignTwice(centroids_, vectors, HowToAssign(), lists, seconds, stop);
+      } else {
+        lists = AssignBlock(vectors, stop);
       }
-      assignment_->Append({reinterpret_cast<const uint8_t*>(lists.data()), lists.size() * sizeof(uint32_t)});
+      calibration.Add(vectors, first, lists, seconds, options_.threads, stop);
+      for (size_t i = 0; i < pairs.size(); ++i) {
+        pairs[i] = {lists[i], twice ? seconds[i] : lists[i]};
+        payloads.Next();
+        CountRow(pairs[i], payloads.key().size() + payloads.metadata().size());
+      }
+      assignment_->Append({reinterpret_cast<const uint8_t*>(pairs.data()), pairs.size() * sizeof(ListPair)});
     });
   }
 
-  ProbeRule CalibrateRule(NeighbourLists& truth, Stop& stop) const {
-    Tell("calibrating", 0, query_rows_.size());
-    std::vector<std::vector<uint32_t>> neighbours = truth.Take();
-    std::vector<CalibrationQuery> queries(neighbours.size());
-    ParallelFor(queries.size(), 1, options_.threads, stop, [&](size_t i, size_t) {
-      queries[i].ranked = RankLists(centroids_, std::span(queries_).subspan(i * space_.width(), space_.width()));
-      queries[i].neighbour_lists = std::move(neighbours[i]);
-    });
+  void CountRow(const ListPair& lists, size_t payload_bytes) {
+    const auto count = [&](ListSize& size) {
+      ++size.entries;
+      size.payload_bytes += payload_bytes;
+    };
+    count(single_sizes_[lists.first]);
+    if (double_sizes_.empty()) return;
+    count(double_sizes_[lists.first]);
+    if (lists.second != lists.first) count(double_sizes_[lists.second]);
+  }
+
+  static std::vector<uint32_t> EntriesOf(const std::vector<ListSize>& sizes) {
     std::vector<uint32_t> entries;
-    for (const ListSize& size : list_sizes_) entries.push_back(size.entries);
-    const double target = options_.recall + kCalibrationMargin * (1 - options_.recall);
-    const ProbeRule rule = Calibrate(queries, entries, target);
-    Tell("calibrating", query_rows_.size(), query_rows_.size());
-    return rule;
+    for (const ListSize& size : sizes) entries.push_back(size.entries);
+    return entries;
+  }
+
+  // How to probe, and whether rows lie in two lists.
+  ProbeRule Calibrate(Calibration& calibration, Stop& stop) {
+    Tell("calibrating", 0, calibration.query_count());
+    const CentroidTables tables{.parents = parents_.view(),
+                                .lists = lists_.view(),
+                                .first_list = reinterpret_cast<const uint8_t*>(centroids_.first_list.data())};
+    calibration.Rank(tables, rotation_, options_.threads, stop);
+    Calibration::Choice choice;
+    if (options_.duplicates != Duplicates::kOn)
+      choice = calibration.ChooseSingle(options_.recall, EntriesOf(single_sizes_));
+    if (options_.duplicates != Duplicates::kOff) {
+      const auto twice = calibration.ChooseDouble(options_.recall, EntriesOf(double_sizes_));
+      has_duplicates_ =
+          options_.duplicates == Duplicates::kOn || twice.outcome.entries <= kDuplicatesPay * choice.outcome.entries;
+      if (has_duplicates_) choice = twice;
+    }
+    Tell("calibrating", calibration.query_count(), calibration.query_count());
+    return choice.rule;
   }
 
   WrittenLists WriteLists(Stop& stop) {
-    const uint64_t rows = rows_->rows();
     const SegmentShape shape{.index = options_.index,
-                             .dimensions = options_.dimensions,
+                             .object = {},
+                             .codes = codes(),
                              .key_kind = options_.key_kind,
-                             .has_metadata = !options_.metadata_columns.empty()};
+                             .has_metadata = !options_.metadata_columns.empty(),
+                             .raw = options_.raw};
     placed_ = {};
     ReturnFreedMemory();
-    ListWriter writer(shape, list_sizes_, memory_, store_, spill_);
+    ListWriter writer(shape, has_duplicates_ ? double_sizes_ : single_sizes_, memory_, store_, spill_);
     Distribute(writer, stop);
     rows_.reset();
     assignment_.reset();
     raw_ = {};
     ReturnFreedMemory();
-    return writer.Finish([&](uint64_t done) { Tell("writing", done, rows); }, stop);
+    return writer.Finish([&](uint64_t done) { Tell("writing", done, entries_); }, stop);
   }
 
+  CodeShape codes() const { return {.dimensions = options_.dimensions, .bits = options_.bits}; }
+
+  // Rows become codes before they spill: a fraction of their size.
   void Distribute(ListWriter& writer, Stop& stop) {
     const size_t dimensions = options_.dimensions;
+    const RowCoder coder(space_, rotation_, lists_, codes());
     RowSpill::Payloads payloads(*rows_);
-    std::vector<uint32_t> lists(block_rows_);
+    CodedRows coded, coded_again;
+    std::vector<ListPair> pairs(block_rows_);
+    std::vector<uint32_t> lists, seconds;
     raw_.resize(block_rows_ * dimensions);
     const uint64_t total = rows_->rows();
     for (uint64_t first = 0; first < total; first += block_rows_) {
       stop.Check();
-      Tell("writing", 0, total);
+      Tell("encoding", first, total);
       const size_t count = std::min<uint64_t>(block_rows_, total - first);
-      rows_->ReadVectors(first, std::span(raw_).first(count * dimensions));
-      assignment_->ReadAt(first * sizeof(uint32_t),
-                          {reinterpret_cast<uint8_t*>(lists.data()), count * sizeof(uint32_t)});
+      const std::span<float> rows = std::span(raw_).first(count * dimensions);
+      rows_->ReadVectors(first, rows);
+      assignment_->ReadAt(first * sizeof(ListPair),
+                          {reinterpret_cast<uint8_t*>(pairs.data()), count * sizeof(ListPair)});
+      lists.clear();
+      seconds.clear();
+      for (const ListPair& pair : std::span(pairs).first(count)) {
+        lists.push_back(pair.first);
+        seconds.push_back(pair.second);
+      }
+      coder.Encode(rows, lists, options_.threads, &coded, stop);
+      if (has_duplicates_) coder.Encode(rows, seconds, options_.threads, &coded_again, stop);
       for (size_t i = 0; i < count; ++i) {
         payloads.Next();
-        writer.Add(lists[i], payloads.key(), std::span(raw_).subspan(i * dimensions, dimensions), payloads.metadata());
+        const auto add = [&](uint32_t list, CodedRows& codes) {
+          writer.Add(list, {.key = payloads.key(),
+                            .signs = codes.signs(i),
+                            .extension = codes.extension(i),
+                            .sign_factors = codes.sign_factors(i),
+                            .code_factors = codes.code_factors(i),
+                            .vector = rows.subspan(i * dimensions, dimensions),
+                            .metadata = payloads.metadata()});
+          ++entries_;
+        };
+        add(lists[i], coded);
+        if (has_duplicates_ && seconds[i] != lists[i]) add(seconds[i], coded_again);
       }
     }
+    Tell("encoding", total, total);
     rows_written_ = total;
   }
 
@@ -309,24 +324,33 @@ class IndexBuild::Impl {
                       .metric = options_.metric,
                       .dimensions = static_cast<uint32_t>(options_.dimensions),
                       .key_kind = options_.key_kind,
-                      .encoding = Encoding::kFloat32,
+                      .bits = options_.bits,
+                      .raw = options_.raw,
+                      .has_duplicates = has_duplicates_,
                       .metadata_columns = options_.metadata_columns,
                       .rows = rows_written_,
-                      .lists = centroids_.list_count(),
+                      .lists = lists_.scales.size(),
                       .base = RandomId(),
                       .delta = RandomId(),
                       .segments = lists.segments,
                       .created = SystemClock().WallSeconds()};
     NavigationDelta delta{.base = manifest.base,
                           .key_kind = options_.key_kind,
-                          .encoding = Encoding::kFloat32,
+                          .bits = options_.bits,
+                          .raw = options_.raw,
                           .has_metadata = !options_.metadata_columns.empty(),
+                          .has_duplicates = has_duplicates_,
                           .rows = rows_written_,
+                          .entries = entries_,
                           .rule = rule,
                           .segments = std::move(lists.segments),
                           .pieces = std::move(lists.pieces)};
     BuildResult result;
-    const NavigationBase base{space_, std::move(centroids_)};
+    const NavigationBaseParts base{.space = space_,
+                                   .rotation_seed = rotation_seed_,
+                                   .first_list = std::move(centroids_.first_list),
+                                   .parents = std::move(parents_),
+                                   .lists = std::move(lists_)};
     manifest.base_length =
         Put(NavigationKey(options_.index, manifest.base), EncodeBase(base, options_.index, manifest.base), stop);
     manifest.delta_length =
@@ -334,6 +358,7 @@ class IndexBuild::Impl {
     const uint64_t manifest_length = Put(ManifestKey(options_.index, manifest.id), EncodeManifest(manifest), stop);
     result.bytes_written = lists.bytes + manifest.base_length + manifest.delta_length + manifest_length;
     result.manifest = std::move(manifest);
+    result.entries = entries_;
     result.cpu_seconds = ProcessCpuSeconds() - cpu_at_start_;
     return result;
   }
@@ -349,13 +374,18 @@ class IndexBuild::Impl {
   const size_t block_rows_;  // a sixteenth of the memory, twice where rows must be placed
   std::unique_ptr<RowSpill> rows_;
   uint64_t rows_written_ = 0;
+  uint64_t entries_ = 0;
   std::vector<float> raw_;
   std::vector<float> placed_;
   Centroids centroids_;
-  std::vector<uint64_t> query_rows_;
-  std::vector<float> queries_;
-  std::vector<ListSize> list_sizes_;
-  std::unique_ptr<SpillBuffer> assignment_;  // u32 a row
+  uint64_t rotation_seed_ = 0;
+  Rotation rotation_;
+  OwnedCentroidTable parents_;
+  OwnedCentroidTable lists_;
+  std::vector<ListSize> single_sizes_;
+  std::vector<ListSize> double_sizes_;  // empty: rows are assigned once
+  bool has_duplicates_ = false;
+  std::unique_ptr<SpillBuffer> assignment_;  // ListPair a row
 };
 
 IndexBuild::IndexBuild(const BuildOptions& options, ObjectStore& store, SpillFactory& spill, BuildProgress progress)

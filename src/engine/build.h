@@ -17,6 +17,9 @@
 
 namespace s3v {
 
+// Whether rows lie in two lists each (docs/design/soar.md): kAuto decides by the sampled queries.
+enum class Duplicates { kOff, kOn, kAuto };
+
 struct BuildOptions {
   ObjectId index{};
   Metric metric = Metric::kCosine;
@@ -25,17 +28,21 @@ struct BuildOptions {
   std::vector<std::string> metadata_columns;
   size_t lists = 0;      // 0: chosen from rows and dimensions
   double recall = 0.95;  // recall@10 that probing is calibrated for, 0.5 to 0.999
+  int bits = 4;          // of the codes, 1 to 8
+  RawPlane raw = RawPlane::kNone;
+  Duplicates duplicates = Duplicates::kOff;
   size_t memory_bytes = 64u << 20;
   int threads = 1;
   uint64_t seed = 1;
 };
 
-// Phases of a build, told as they advance: "reading", "training", "assigning", "calibrating", "writing". `total` 0: not
-// known.
+// Phases of a build, told as they advance: "reading", "training", "assigning", "calibrating", "encoding", "writing".
+// `total` 0: not known.
 using BuildProgress = std::function<void(const char* phase, uint64_t done, uint64_t total)>;
 
 struct BuildResult {
   Manifest manifest;
+  uint64_t entries = 0;  // rows, and once more those that lie in two lists
   uint64_t bytes_written = 0;
   double cpu_seconds = 0;  // of the whole process, from construction to the end of Finish, all threads
 };

@@ -4,41 +4,68 @@
 
 namespace s3v {
 
-void Candidates::Offer(float score, float norm, ByteView key) {
+Candidates::Candidates(size_t wanted, size_t capacity, size_t copies) : copies_(copies) {
+  StartAgain(wanted, capacity);
+}
+
+void Candidates::Offer(float lower_bound, float estimate, float upper_bound, ByteView key) {
   if (given_.contains(AsText(key))) return;
   Reheap();
-  Kept entry{score, norm, std::string(AsText(key))};
+  NoteUpper(upper_bound);
+  Kept entry{lower_bound, estimate, std::string(AsText(key))};
   if (kept_.size() < capacity_) {
     kept_.push_back(std::move(entry));
     std::push_heap(kept_.begin(), kept_.end());
     return;
   }
-  dropped_ = true;
-  if (!(entry < kept_.front())) return;
+  if (!(entry < kept_.front())) return Drop(lower_bound);
+  Drop(kept_.front().lower_bound);
   std::pop_heap(kept_.begin(), kept_.end());
   kept_.back() = std::move(entry);
   std::push_heap(kept_.begin(), kept_.end());
 }
 
-std::optional<Candidates::Kept> Candidates::Take() {
-  if (!is_sorted_) {
-    std::sort_heap(kept_.begin(), kept_.end());
-    is_sorted_ = true;
+void Candidates::NoteUpper(float upper_bound) {
+  if (uppers_.size() == most_uppers_) {
+    if (upper_bound >= uppers_.front()) return;
+    std::pop_heap(uppers_.begin(), uppers_.end());
+    uppers_.pop_back();
   }
+  uppers_.push_back(upper_bound);
+  std::push_heap(uppers_.begin(), uppers_.end());
+}
+
+std::optional<Candidates::Kept> Candidates::Take() {
+  Sort();
   while (taken_ < kept_.size()) {
     Kept& nearest = kept_[taken_++];
-    // Two pieces may hold one key.
+    // Two entries may have one key.
     if (given_.insert(nearest.key).second) return std::move(nearest);
   }
   return std::nullopt;
 }
 
-void Candidates::StartAgain(size_t capacity) {
-  capacity_ = capacity;
-  dropped_ = false;
+float Candidates::next_bound() {
+  Sort();
+  while (taken_ < kept_.size() && given_.contains(kept_[taken_].key)) ++taken_;
+  return taken_ < kept_.size() ? kept_[taken_].lower_bound : kInfinity;
+}
+
+void Candidates::StartAgain(size_t wanted, size_t capacity) {
+  wanted_ = std::max<size_t>(wanted, 1);
+  capacity_ = std::max<size_t>(capacity, 1);
+  most_uppers_ = wanted_ * copies_;
+  least_dropped_ = kInfinity;
   is_sorted_ = false;
   taken_ = 0;
   kept_.clear();
+  uppers_.clear();
+}
+
+void Candidates::Sort() {
+  if (is_sorted_) return;
+  std::sort_heap(kept_.begin(), kept_.end());
+  is_sorted_ = true;
 }
 
 void Candidates::Reheap() {

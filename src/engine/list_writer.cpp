@@ -3,31 +3,52 @@
 #include <algorithm>
 
 #include "format/names.h"
-#include "ivf/distance.h"
 
 namespace s3v {
 namespace {
 
-// A row on its way through a group: this, its vector, key, metadata, and filler up to a multiple of 4, so that vectors
-// stay aligned.
+// An entry on its way through a group: this, then extension, signs, raw vector, key, metadata, and filler up to a
+// multiple of 8, so that codes stay aligned.
 struct RecordHeader {
   uint32_t list;
   uint32_t key_size;
   uint32_t metadata_size;
+  uint32_t reserved;
+  SignFactors sign_factors;
+  CodeFactors code_factors;
+};
+static_assert(sizeof(RecordHeader) % sizeof(uint64_t) == 0);
+
+// What all records of an index have in common.
+struct RecordShape {
+  size_t sign_words;
+  size_t extension_words;
+  size_t dimensions;  // of the raw vector; 0: none
+
+  explicit RecordShape(const SegmentShape& shape)
+      : sign_words(shape.codes.words()),
+        extension_words(shape.codes.extension_bytes() / sizeof(uint64_t)),
+        dimensions(shape.raw == RawPlane::kNone ? 0 : shape.codes.dimensions) {}
+  size_t fixed_bytes() const {
+    return sizeof(RecordHeader) + (sign_words + extension_words) * sizeof(uint64_t) + dimensions * sizeof(float);
+  }
 };
 
 // A record in a loaded group.
 struct Record {
   uint32_t list;
-  ByteView key;
-  std::span<const float> vector;
-  ByteView metadata;
+  Entry entry;
   bool operator<(const Record& other) const {
-    return list != other.list ? list < other.list : std::ranges::lexicographical_compare(key, other.key);
+    return list != other.list ? list < other.list : std::ranges::lexicographical_compare(entry.key, other.entry.key);
   }
 };
 
-uint64_t RoundUp(uint64_t size) { return (size + 3) / 4 * 4; }
+template <class T>
+void AppendSpan(Bytes& out, std::span<const T> values) {
+  Append(out, ByteView(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()));
+}
+
+uint64_t RoundUp(uint64_t size) { return (size + 7) / 8 * 8; }
 
 // Rows of some neighbouring lists, in the order of arrival: a buffer, and the parts of it that were spilled before.
 struct Group {
@@ -42,11 +63,11 @@ struct Group {
 // Groups of neighbouring lists, each of at most `limit` bytes in memory. A list that is larger has groups of its own.
 class Grouping {
  public:
-  Grouping(std::span<const ListSize> lists, size_t dimensions, uint64_t limit)
+  Grouping(std::span<const ListSize> lists, const RecordShape& shape, uint64_t limit)
       : limit_(limit), first_group_(lists.size()), filled_(lists.size()) {
     uint64_t filled = limit;  // of the group being filled: full, so that the first list begins one
     for (size_t list = 0; list < lists.size(); ++list) {
-      const uint64_t bytes = BytesOf(lists[list], dimensions);
+      const uint64_t bytes = BytesOf(lists[list], shape);
       total_ += bytes;
       if (filled + bytes > limit) {
         first_group_[list] = count_;
@@ -69,8 +90,8 @@ class Grouping {
   }
 
  private:
-  static uint64_t BytesOf(const ListSize& list, size_t dimensions) {
-    const uint64_t fixed = sizeof(RecordHeader) + 3 + dimensions * sizeof(float) + sizeof(Record);
+  static uint64_t BytesOf(const ListSize& list, const RecordShape& shape) {
+    const uint64_t fixed = shape.fixed_bytes() + 7 + sizeof(Record);
     return list.entries * fixed + list.payload_bytes;
   }
 
@@ -95,10 +116,11 @@ class ListWriter::Impl {
   Impl(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes, ObjectStore& store,
        SpillFactory& spill)
       : shape_(shape),
+        record_(shape),
         segment_target_(SegmentTarget(memory_bytes)),
         store_(store),
         spill_(spill),
-        grouping_(lists, shape.dimensions, GroupLimit(memory_bytes)),
+        grouping_(lists, record_, GroupLimit(memory_bytes)),
         groups_(grouping_.count()) {
     constexpr size_t kLeastBuffer = 4 * 1024;
     constexpr size_t kMostBuffer = 1024 * 1024;
@@ -109,17 +131,24 @@ class ListWriter::Impl {
     segment_reserve_ = std::min<uint64_t>(segment_target_, grouping_.total_bytes());
   }
 
-  void Add(uint32_t list, ByteView key, std::span<const float> vector, ByteView metadata) {
-    const RecordHeader header{list, static_cast<uint32_t>(key.size()), static_cast<uint32_t>(metadata.size())};
-    const uint64_t size = RoundUp(sizeof header + vector.size_bytes() + key.size() + metadata.size());
+  void Add(uint32_t list, const Entry& entry) {
+    const RecordHeader header{.list = list,
+                              .key_size = static_cast<uint32_t>(entry.key.size()),
+                              .metadata_size = static_cast<uint32_t>(entry.metadata.size()),
+                              .reserved = 0,
+                              .sign_factors = entry.sign_factors,
+                              .code_factors = entry.code_factors};
+    const uint64_t size = RoundUp(record_.fixed_bytes() + entry.key.size() + entry.metadata.size());
     Group& group = groups_[grouping_.GroupFor(list, size)];
     if (group.buffer.size() + size > buffer_bytes_) Spill(group);
     if (group.buffer.empty()) group.buffer.reserve(std::max<uint64_t>(buffer_bytes_, size));
     const size_t start = group.buffer.size();
     Append(group.buffer, header);
-    Append(group.buffer, ByteView(reinterpret_cast<const uint8_t*>(vector.data()), vector.size_bytes()));
-    Append(group.buffer, key);
-    Append(group.buffer, metadata);
+    AppendSpan(group.buffer, entry.signs);
+    AppendSpan(group.buffer, entry.extension);
+    if (record_.dimensions > 0) AppendSpan(group.buffer, entry.vector);
+    Append(group.buffer, entry.key);
+    Append(group.buffer, entry.metadata);
     group.buffer.resize(start + size);
   }
 
@@ -174,13 +203,19 @@ class ListWriter::Impl {
     for (size_t at = 0; at < bytes.size();) {
       RecordHeader header;
       std::memcpy(&header, bytes.data() + at, sizeof header);
-      const uint8_t* vector = bytes.data() + at + sizeof header;
-      const uint8_t* key = vector + shape_.dimensions * sizeof(float);
+      const auto* signs = reinterpret_cast<const uint64_t*>(bytes.data() + at + sizeof header);
+      const uint64_t* extension = signs + record_.sign_words;
+      const auto* vector = reinterpret_cast<const float*>(extension + record_.extension_words);
+      const uint8_t* key = bytes.data() + at + record_.fixed_bytes();
       records.push_back({.list = header.list,
-                         .key = {key, header.key_size},
-                         .vector = {reinterpret_cast<const float*>(vector), shape_.dimensions},
-                         .metadata = {key + header.key_size, header.metadata_size}});
-      at += RoundUp(sizeof header + shape_.dimensions * sizeof(float) + header.key_size + header.metadata_size);
+                         .entry = {.key = {key, header.key_size},
+                                   .signs = {signs, record_.sign_words},
+                                   .extension = {extension, record_.extension_words},
+                                   .sign_factors = header.sign_factors,
+                                   .code_factors = header.code_factors,
+                                   .vector = {vector, record_.dimensions},
+                                   .metadata = {key + header.key_size, header.metadata_size}}});
+      at += RoundUp(record_.fixed_bytes() + header.key_size + header.metadata_size);
     }
     return records;
   }
@@ -192,16 +227,13 @@ class ListWriter::Impl {
     uint64_t bytes = 0;
     for (const Record& record : records) {
       const uint64_t entry_bytes =
-          EntryScanBytes(shape_, record.key.size()) + record.metadata.size() + sizeof(uint32_t);
+          EntryBytes(shape_, record.entry.key.size()) + record.entry.metadata.size() + sizeof(uint32_t);
       if (!entries.empty() && bytes + entry_bytes > limit) {
         WritePiece(records.front().list, entries, bytes, stop);
         entries.clear();
         bytes = 0;
       }
-      entries.push_back({.key = record.key,
-                         .vector = record.vector,
-                         .norm = static_cast<float>(Norm(record.vector)),
-                         .metadata = record.metadata});
+      entries.push_back(record.entry);
       bytes += entry_bytes;
     }
     WritePiece(records.front().list, entries, bytes, stop);
@@ -232,6 +264,7 @@ class ListWriter::Impl {
   }
 
   SegmentShape shape_;
+  const RecordShape record_;
   const size_t segment_target_;
   ObjectStore& store_;
   SpillFactory& spill_;
@@ -250,9 +283,7 @@ ListWriter::ListWriter(const SegmentShape& shape, std::span<const ListSize> list
     : impl_(std::make_unique<Impl>(shape, lists, memory_bytes, store, spill)) {}
 ListWriter::~ListWriter() = default;
 
-void ListWriter::Add(uint32_t list, ByteView key, std::span<const float> vector, ByteView metadata) {
-  impl_->Add(list, key, vector, metadata);
-}
+void ListWriter::Add(uint32_t list, const Entry& entry) { impl_->Add(list, entry); }
 WrittenLists ListWriter::Finish(const std::function<void(uint64_t)>& written, Stop& stop) {
   return impl_->Finish(written, stop);
 }

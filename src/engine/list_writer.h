@@ -1,4 +1,4 @@
-// The last step of a build: rows with their lists in, segments on the store and their pieces out.
+// The last step of a build: coded rows with their lists in, segments on the store and their pieces out.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct WrittenLists {
   uint64_t bytes = 0;
 };
 
-// Add* Finish. Rows are distributed over groups of neighbouring lists, each small enough to be sorted in memory; then
-// group after group is packed into segments. Memory: `memory_bytes`, half of it for a group and a quarter for a
+// Add* Finish. Entries are distributed over groups of neighbouring lists, each small enough to be sorted in memory;
+// then group after group is packed into segments. Memory: `memory_bytes`, half of it for a group and a quarter for a
 // segment.
 class ListWriter {
  public:
@@ -36,8 +36,8 @@ class ListWriter {
   ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes, ObjectStore& store,
              SpillFactory& spill);
   ~ListWriter();
-  // REQUIRES: no list gets more than its ListSize says.
-  void Add(uint32_t list, ByteView key, std::span<const float> vector, ByteView metadata);
+  // Copies. REQUIRES: no list gets more than its ListSize says.
+  void Add(uint32_t list, const Entry& entry);
   // `written` is told the number of entries written so far.
   WrittenLists Finish(const std::function<void(uint64_t)>& written, Stop& stop);
 

@@ -2,212 +2,283 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "engine/candidates.h"
 #include "engine/wave_scan.h"
+#include "ivf/centroid_table.h"
 #include "ivf/probe.h"
 
 namespace s3v {
 namespace {
 
-// Of a filtered search, measured on four data sets (docs/design/search.md).
+// docs/design/search.md: with a selectivity s, probes >= base * s^kSelectivityExponent and kMatchesPerHit * k matches.
 constexpr double kSelectivityExponent = -0.25;
 constexpr uint64_t kMatchesPerHit = 10;
-constexpr double kMostLeftOut = 0.9;  // share of the rows, beyond which the first guess goes no further
-constexpr size_t kMostGrowth = 4;     // of the lists read, in one step that rests on an estimate
+constexpr size_t kMostGrowth = 4;  // of the lists read, in a step that rests on an estimate
 
-size_t KeptFor(size_t k) { return std::max(4 * k, k + 64); }
+constexpr double kMostLeftOut = 0.9;  // of the rows, as far as the first wave is concerned
 
-std::vector<RankedList> RankFor(const NavigationBase& base, std::span<const float> query) {
-  std::vector<float> placed(base.space.width());
-  base.space.PlaceQuery(query, placed);
-  return RankLists(base.centroids, placed);
-}
+// Which lists one query reads, and what it finds there.
+class QuerySearch {
+ public:
+  QuerySearch(const Navigation& navigation, std::span<const float> query, const SearchOptions& options)
+      : scan(navigation, query, options),
+        navigation_(navigation),
+        options_(options),
+        ranking_(navigation.base->tables, Placed(navigation, query),
+                 options.probes > 0 ? options.probes : navigation.delta.rule.most) {
+    base_probes_ = CountProbes(ranking_.ranked(), navigation.delta.rule, options.probes);
+  }
+
+  QueryScan scan;
+
+  size_t read() const { return read_; }
+  size_t list_count() const { return ranking_.list_count(); }
+  bool is_exhausted() const { return read_ == list_count(); }
+  void set_read(size_t read) { read_ = read; }
+
+  // The list of that rank.
+  const RankedList& ranked(size_t rank) {
+    if (rank >= ranking_.ranked().size()) ranking_.RankAll();
+    return ranking_.ranked()[rank];
+  }
+
+  // No list can hold another key that may come back.
+  bool HasAllOfOnly() const { return options_.only != nullptr && scan.only_seen.size() == options_.only->size(); }
+
+  // What the rule says, and enough lists to hold k entries besides those left out, were these spread evenly. Where they
+  // lie close together, too few candidates remain, and WantedProbes asks for more.
+  size_t FirstProbes() {
+    const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
+    const double entries_in_all = static_cast<double>(std::max<uint64_t>(navigation_.delta.entries, 1));
+    const double needed = static_cast<double>(options_.k) / (1 - std::min(left_out / entries_in_all, kMostLeftOut));
+    uint64_t entries = 0;
+    size_t probes = 0;
+    while (probes < list_count() && (probes < base_probes_ || static_cast<double>(entries) < needed))
+      entries += navigation_.list_sizes[ranked(probes++).list];
+    return probes;
+  }
+
+  // How many lists should be read, by what was found so far.
+  size_t WantedProbes() const {
+    const bool is_narrowed = options_.filter != nullptr || options_.only != nullptr;
+    const size_t doubled = 2 * std::max<size_t>(read_, 1);
+    if (is_exhausted() || HasAllOfOnly()) return read_;
+    const uint64_t found = is_narrowed ? scan.matched : scan.candidates.waiting();
+    if (found < options_.k && (!is_narrowed || options_.probes > 0)) return doubled;
+    if (!is_narrowed || options_.probes > 0) return read_;
+    if (scan.matched == 0) return doubled;
+
+    const double selectivity = static_cast<double>(scan.matched) / static_cast<double>(scan.scanned);
+    const double least = std::ceil(static_cast<double>(base_probes_) * std::pow(selectivity, kSelectivityExponent));
+    const uint64_t matches = kMatchesPerHit * options_.k;
+    double wanted = least;
+    if (scan.matched < matches) {
+      const double estimate =
+          static_cast<double>(read_) * static_cast<double>(matches) / static_cast<double>(scan.matched);
+      wanted = std::max(wanted, std::clamp(std::ceil(estimate), static_cast<double>(read_ + 1),
+                                           static_cast<double>(read_ * kMostGrowth)));
+    }
+    return static_cast<size_t>(std::min(wanted, static_cast<double>(list_count())));
+  }
+
+ private:
+  // As lists are ranked.
+  static std::vector<float> Placed(const Navigation& navigation, std::span<const float> query) {
+    const AssignmentSpace& space = navigation.base->space;
+    std::vector<float> placed(space.width());
+    space.PlaceQuery(query, placed);
+    placed.resize(space.dimensions);  // under ip the last element is zero
+    navigation.base->rotation.Apply(placed, placed);
+    return placed;
+  }
+
+  const Navigation& navigation_;
+  const SearchOptions& options_;
+  ListRanking ranking_;
+  size_t base_probes_ = 0;
+  size_t read_ = 0;  // lists, from the front of the ranking
+};
 
 }  // namespace
 
 class Search::Impl {
  public:
-  Impl(std::shared_ptr<const Navigation> navigation, std::span<const float> query, const SearchOptions& options,
+  Impl(std::shared_ptr<const Navigation> navigation, std::span<const float> queries, const SearchOptions& options,
        ObjectStore& store)
-      : navigation_(std::move(navigation)),
-        options_(options),
-        store_(store),
-        query_(query.begin(), query.end()),
-        candidates_(KeptFor(options.k)),
-        target_{.navigation = *navigation_,
-                .query = {navigation_->base->space.metric, query_, Norm(query_)},
-                .filter = options.filter,
-                .only = options.only,
-                .without = options.without,
-                .candidates = candidates_,
-                .only_seen = {}} {
-    const size_t dimensions = navigation_->base->space.dimensions;
-    if (query.size() != dimensions) {
-      throw Error(Code::kInvalidArgument,
-                  "query has " + std::to_string(query.size()) + " dimensions, index has " + std::to_string(dimensions));
+      : navigation_(std::move(navigation)), options_(options), store_(store), scope_{*navigation_, options_} {
+    const AssignmentSpace& space = navigation_->base->space;
+    const auto refuse = [](const std::string& message) { throw Error(Code::kInvalidArgument, message); };
+    if (queries.empty() || queries.size() % space.dimensions != 0) {
+      refuse("query has " + std::to_string(queries.size()) + " dimensions, index has " +
+             std::to_string(space.dimensions));
     }
-    if (!AllFinite(query_)) throw Error(Code::kInvalidArgument, "query has elements that are not finite");
-    if (options.filter != nullptr && !navigation_->delta.has_metadata) {
-      throw Error(Code::kInvalidArgument, "the index has no metadata columns to filter by");
+    if (!AllFinite(queries)) refuse("the query has elements that are not finite");
+    if (options.filter != nullptr && !navigation_->delta.has_metadata)
+      refuse("the index has no metadata columns to filter by");
+    for (size_t at = 0; at < queries.size(); at += space.dimensions) {
+      const std::span<const float> query = queries.subspan(at, space.dimensions);
+      if (space.metric == Metric::kCosine && std::ranges::all_of(query, [](float x) { return x == 0; }))
+        refuse("a zero vector has no cosine distance");
+      queries_.push_back(std::make_unique<QuerySearch>(*navigation_, query, options_));
     }
-    ranked_ = RankFor(*navigation_->base, query_);
-    base_probes_ = CountProbes(ranked_, navigation_->delta.rule, options.probes);
-    stats_.lists_total = ranked_.size();
   }
 
-  std::vector<Candidate> Next(size_t count, Stop& stop) {
-    if (!is_started_) Start(count, stop);
+  size_t query_count() const { return queries_.size(); }
+
+  std::vector<Candidate> Next(size_t number, size_t count, double worst, Stop& stop) {
+    if (!is_started_) Start(stop);
+    Candidates& candidates = queries_[number]->scan.candidates;
+    const double worst_score = ScoreOf(worst);
     std::vector<Candidate> found;
     while (found.size() < count) {
-      if (auto kept = candidates_.Take()) {
-        const double lower_bound = BoundOf(*kept);
-        found.push_back({std::move(kept->key), kept->score, lower_bound});
-      } else if (!candidates_.dropped() || !ReadAgain(count - found.size(), stop)) {
+      if (candidates.next_bound() <= worst_score && candidates.waiting() > 0) {
+        const auto kept = candidates.Take();
+        found.push_back({kept->key, DistanceOf(kept->estimate), DistanceOf(kept->lower_bound)});
+      } else if (!MayHaveDropped(candidates, worst_score) ||
+                 !ReadAgain(*queries_[number], count - found.size(), stop)) {
         break;
       }
     }
     return found;
   }
 
-  bool Widen(Stop& stop) {
+  bool Widen(size_t number, Stop& stop) {
     if (!is_started_) {
-      Start(0, stop);
-      return read_ > 0;
+      Start(stop);
+      return queries_[number]->read() > 0;
     }
-    return ReadUpTo(2 * std::max<size_t>(read_, 1), stop);
+    QuerySearch& query = *queries_[number];
+    if (query.HasAllOfOnly()) return false;
+    return ReadLists({{&query, 2 * std::max<size_t>(query.read(), 1)}}, stop);
   }
 
-  const SearchStats& stats() {
-    stats_.lists_probed = read_;
-    stats_.entries_scanned = target_.scanned;
-    stats_.entries_matched = target_.matched;
-    stats_.exhausted = read_ == ranked_.size();
-    return stats_;
+  SearchStats stats() const {
+    SearchStats stats{.lists_total = navigation_->list_sizes.size(), .budget_reached = budget_reached_};
+    std::vector<bool> probed(stats.lists_total);
+    stats.exhausted = true;
+    for (const auto& query : queries_) {
+      for (size_t rank = 0; rank < query->read(); ++rank) probed[query->ranked(rank).list] = true;
+      stats.entries_scanned += query->scan.scanned;
+      stats.entries_scored += query->scan.scored;
+      stats.entries_matched += query->scan.matched;
+      stats.exhausted = stats.exhausted && query->is_exhausted();
+    }
+    stats.lists_probed = static_cast<uint64_t>(std::ranges::count(probed, true));
+    return stats;
   }
 
  private:
-  void Start(size_t count, Stop& stop) {
-    candidates_.StartAgain(std::max(candidates_.capacity(), count));
-    ReadUpTo(FirstProbes(), stop);
-    for (size_t wanted = WantedProbes(); wanted > read_; wanted = WantedProbes()) {
-      if (!ReadUpTo(wanted, stop)) break;
+  // A query, and how many lists it wants to have read.
+  struct Want {
+    QuerySearch* query;
+    size_t lists;
+  };
+
+  void Start(Stop& stop) {
+    std::vector<Want> wants;
+    for (const auto& query : queries_) wants.push_back({query.get(), query->FirstProbes()});
+    while (!wants.empty() && ReadLists(wants, stop)) {
+      wants.clear();
+      for (const auto& query : queries_) {
+        const size_t wanted = query->WantedProbes();
+        if (wanted > query->read()) wants.push_back({query.get(), wanted});
+      }
     }
     is_started_ = true;
   }
 
-  double BoundOf(const Candidates::Kept& kept) const {
-    if (target_.query.metric != Metric::kInnerProduct) return LowerBound(target_.query, kept.score, kept.norm);
-    // The score is the bound already (wave_scan.cpp); at the end of float's range it says nothing.
-    const bool is_bounded = kept.score > std::numeric_limits<float>::lowest();
-    return is_bounded ? kept.score : -std::numeric_limits<double>::infinity();
+  static bool MayHaveDropped(const Candidates& candidates, double worst_score) {
+    return std::isfinite(candidates.least_dropped()) ? candidates.least_dropped() <= worst_score
+                                                     : candidates.least_dropped() < 0;
   }
 
-  uint64_t EntriesOf(const RankedList& ranked) const { return navigation_->list_sizes[ranked.list]; }
-
-  // What the rule says, and enough lists to hold k entries besides those left out, were these spread evenly. Where they
-  // lie close together, too few candidates remain, and WantedProbes asks for more.
-  size_t FirstProbes() const {
-    const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
-    const double rows = static_cast<double>(std::max<uint64_t>(navigation_->delta.rows, 1));
-    const double needed = static_cast<double>(options_.k) / (1 - std::min(left_out / rows, kMostLeftOut));
-    uint64_t entries = 0;
-    size_t probes = 0;
-    while (probes < ranked_.size() && (probes < base_probes_ || static_cast<double>(entries) < needed))
-      entries += EntriesOf(ranked_[probes++]);
-    return probes;
+  double DistanceOf(float score) const {
+    if (metric() == Metric::kL2) return std::sqrt(std::max(0.0, static_cast<double>(score)));
+    return metric() == Metric::kCosine ? std::max(0.0, static_cast<double>(score)) : score;
   }
-
-  // How many lists should be read, by what was found so far.
-  size_t WantedProbes() const {
-    const size_t doubled = 2 * std::max<size_t>(read_, 1);
-    if (read_ >= ranked_.size() || HasAllOfOnly()) return read_;
-    const uint64_t found = target_.is_narrowed() ? target_.matched : candidates_.waiting();
-    if (found < options_.k && (!target_.is_narrowed() || options_.probes > 0)) return doubled;
-    if (!target_.is_narrowed() || options_.probes > 0) return read_;
-    if (target_.matched == 0) return doubled;
-
-    const double selectivity = static_cast<double>(target_.matched) / static_cast<double>(target_.scanned);
-    const double least = std::ceil(static_cast<double>(base_probes_) * std::pow(selectivity, kSelectivityExponent));
-    const uint64_t matches = kMatchesPerHit * options_.k;
-    double wanted = least;
-    if (target_.matched < matches) {
-      const double estimate =
-          static_cast<double>(read_) * static_cast<double>(matches) / static_cast<double>(target_.matched);
-      wanted = std::max(wanted, std::clamp(std::ceil(estimate), static_cast<double>(read_ + 1),
-                                           static_cast<double>(read_ * kMostGrowth)));
-    }
-    return static_cast<size_t>(std::min(wanted, static_cast<double>(ranked_.size())));
+  // The greatest score whose distance is not above `distance`, with a little room for rounding.
+  double ScoreOf(double distance) const {
+    const double score = metric() == Metric::kL2 ? distance * distance : distance;
+    return score + 1e-6 * std::abs(score);
   }
-
-  bool HasAllOfOnly() const { return options_.only != nullptr && target_.only_seen.size() == options_.only->size(); }
+  Metric metric() const { return navigation_->base->space.metric; }
 
   std::span<const Piece> PiecesOf(const RankedList& ranked) const {
     const uint32_t first = navigation_->first_piece[ranked.list];
     return std::span(navigation_->delta.pieces).subspan(first, navigation_->first_piece[ranked.list + 1] - first);
   }
 
-  // False when there was nothing more to read, or the budget forbids.
-  bool ReadUpTo(size_t wanted, Stop& stop) {
-    const size_t before = read_;
-    size_t end = read_;
-    uint64_t bytes = 0;
-    std::vector<const Piece*> pieces;
-    for (; end < std::min(wanted, ranked_.size()); ++end) {
-      uint64_t list_bytes = 0;
-      for (const Piece& piece : PiecesOf(ranked_[end])) list_bytes += target_.BytesOf(piece);
-      if (!FitsBudget(bytes + list_bytes)) break;
-      bytes += list_bytes;
-      for (const Piece& piece : PiecesOf(ranked_[end])) pieces.push_back(&piece);
+  // Reads, for every query, the lists up to the number it wants. False when there was nothing more to read, or the
+  // budget forbids.
+  bool ReadLists(const std::vector<Want>& wants, Stop& stop) {
+    std::vector<Visit> visits;
+    bool reads_something = false;
+    for (const Want& want : wants) {
+      QuerySearch& query = *want.query;
+      size_t end = query.read();
+      for (; end < std::min(want.lists, query.list_count()); ++end) {
+        const RankedList& ranked = query.ranked(end);
+        uint64_t list_bytes = 0;
+        for (const Piece& piece : PiecesOf(ranked)) list_bytes += scope_.BytesOf(piece);
+        if (!FitsBudget(list_bytes)) break;
+        bytes_asked_ += list_bytes;
+        for (const Piece& piece : PiecesOf(ranked)) visits.push_back({&piece, &query.scan, ranked.squared_distance});
+      }
+      reads_something = reads_something || end > query.read();
+      query.set_read(end);
     }
-    Read(pieces, stop);
-    bytes_asked_ += bytes;
-    read_ = end;
-    return read_ > before;
+    Read(visits, stop);
+    return reads_something;
   }
 
   bool FitsBudget(uint64_t bytes) {
     if (options_.max_bytes == 0 || bytes_asked_ + bytes <= options_.max_bytes) return true;
-    stats_.budget_reached = true;
+    budget_reached_ = true;
     return false;
   }
 
   // More was asked for than was kept: the lists read so far are scanned again with more room.
-  bool ReadAgain(size_t count, Stop& stop) {
-    std::vector<const Piece*> pieces;
+  bool ReadAgain(QuerySearch& query, size_t count, Stop& stop) {
+    std::vector<Visit> visits;
     uint64_t bytes = 0;
-    for (size_t rank = 0; rank < read_; ++rank) {
-      for (const Piece& piece : PiecesOf(ranked_[rank])) {
-        pieces.push_back(&piece);
-        bytes += target_.BytesOf(piece);
+    for (size_t rank = 0; rank < query.read(); ++rank) {
+      const RankedList& ranked = query.ranked(rank);
+      for (const Piece& piece : PiecesOf(ranked)) {
+        visits.push_back({&piece, &query.scan, ranked.squared_distance});
+        bytes += scope_.BytesOf(piece);
       }
     }
     if (!FitsBudget(bytes)) return false;
-    candidates_.StartAgain(std::max(4 * candidates_.capacity(), 2 * count));
-    const uint64_t scanned = target_.scanned;
-    const uint64_t matched = target_.matched;
-    Read(pieces, stop);
-    target_.scanned = scanned;
-    target_.matched = matched;
     bytes_asked_ += bytes;
+    Candidates& candidates = query.scan.candidates;
+    candidates.StartAgain(std::max(4 * candidates.wanted(), 2 * count), std::max(4 * candidates.capacity(), 4 * count));
+    const uint64_t scanned = query.scan.scanned;
+    const uint64_t scored = query.scan.scored;
+    const uint64_t matched = query.scan.matched;
+    Read(visits, stop);
+    query.scan.scanned = scanned;
+    query.scan.scored = scored;
+    query.scan.matched = matched;
     return true;
   }
 
-  // One wave, unless in_flight_bytes splits it.
-  void Read(std::vector<const Piece*>& pieces, Stop& stop) {
-    // By place, so that neighbours can share a request; which of them is nearest does not matter, since all are read.
-    std::ranges::sort(pieces, [](const Piece* a, const Piece* b) {
-      return a->segment != b->segment ? a->segment < b->segment : a->scan_offset < b->scan_offset;
+  // One wave, unless in_flight_bytes splits it. Pieces go by place, so that neighbours can share a request.
+  void Read(std::vector<Visit>& visits, Stop& stop) {
+    std::ranges::sort(visits, [](const Visit& a, const Visit& b) {
+      const Piece& x = *a.piece;
+      const Piece& y = *b.piece;
+      return x.segment != y.segment ? x.segment < y.segment : x.scan_offset < y.scan_offset;
     });
-    for (size_t begin = 0; begin < pieces.size();) {
+    for (size_t begin = 0; begin < visits.size();) {
       uint64_t bytes = 0;
       size_t end = begin;
-      while (end < pieces.size() &&
-             (end == begin || bytes + target_.BytesOf(*pieces[end]) <= options_.in_flight_bytes)) {
-        bytes += target_.BytesOf(*pieces[end++]);
+      for (; end < visits.size(); ++end) {
+        if (end > begin && visits[end].piece == visits[end - 1].piece) continue;
+        const uint64_t more = scope_.BytesOf(*visits[end].piece);
+        if (end > begin && bytes + more > options_.in_flight_bytes) break;
+        bytes += more;
       }
-      ScanWave(target_, std::span(pieces).subspan(begin, end - begin), store_, stop);
+      ScanWave(scope_, std::span(visits).subspan(begin, end - begin), store_, stop);
       begin = end;
     }
   }
@@ -215,24 +286,23 @@ class Search::Impl {
   const std::shared_ptr<const Navigation> navigation_;
   const SearchOptions options_;
   ObjectStore& store_;
-  const std::vector<float> query_;
-  Candidates candidates_;
-  ScanTarget target_;
-  std::vector<RankedList> ranked_;
-  size_t base_probes_ = 0;
-  size_t read_ = 0;  // of ranked_, from the front
+  const ScanScope scope_;
+  std::vector<std::unique_ptr<QuerySearch>> queries_;
   uint64_t bytes_asked_ = 0;
+  bool budget_reached_ = false;
   bool is_started_ = false;
-  SearchStats stats_;
 };
 
-Search::Search(std::shared_ptr<const Navigation> navigation, std::span<const float> query, const SearchOptions& options,
-               ObjectStore& store)
-    : impl_(std::make_unique<Impl>(std::move(navigation), query, options, store)) {}
+Search::Search(std::shared_ptr<const Navigation> navigation, std::span<const float> queries,
+               const SearchOptions& options, ObjectStore& store)
+    : impl_(std::make_unique<Impl>(std::move(navigation), queries, options, store)) {}
 Search::~Search() = default;
 
-std::vector<Candidate> Search::Next(size_t count, Stop& stop) { return impl_->Next(count, stop); }
-bool Search::Widen(Stop& stop) { return impl_->Widen(stop); }
-const SearchStats& Search::stats() const { return impl_->stats(); }
+size_t Search::query_count() const { return impl_->query_count(); }
+std::vector<Candidate> Search::Next(size_t query, size_t count, double worst, Stop& stop) {
+  return impl_->Next(query, count, worst, stop);
+}
+bool Search::Widen(size_t query, Stop& stop) { return impl_->Widen(query, stop); }
+SearchStats Search::stats() const { return impl_->stats(); }
 
 }  // namespace s3v

@@ -1,9 +1,11 @@
-// A search that goes on: candidates nearest first, more on demand, wider when a filter leaves too few.
+// Searches that go on: candidates by lower bound, more on demand, wider when a filter leaves too few. One query or many
+// over the same version: each list is read once for all of them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,18 +38,21 @@ struct SearchOptions {
   const KeySet* without = nullptr;       // not owned: pending keys, which the caller adds from the source
 };
 
+// Bounds and estimates are in the user's units. A bound holds at the probability that kCodeSigmas stands for
+// (wave_scan.cpp).
 struct Candidate {
   std::string key;
-  float score = 0;         // as ScoreRows gives it
-  double lower_bound = 0;  // of the exact distance, in the user's units: once it exceeds the k-th exact distance, no
-                           // later candidate matters
+  double estimate = 0;
+  double lower_bound = 0;
 };
 
-// A list that is read a second time, because the caller wants more of it than was kept, counts once.
+// A list that is read a second time, because the caller wants more of it than was kept, counts once; a list that
+// several queries read counts once, its entries once for each of them.
 struct SearchStats {
   uint64_t lists_total = 0;
   uint64_t lists_probed = 0;
-  uint64_t entries_scanned = 0;  // entries whose key, filter or vector was looked at
+  uint64_t entries_scanned = 0;  // entries whose sign code was looked at
+  uint64_t entries_scored = 0;  // entries whose whole code was looked at, because the sign code could not rule them out
   uint64_t entries_matched = 0;  // that passed the filter and `only`, and were not found in `without`, where only those
                                  // near enough to be candidates are looked up unless there is a filter or `only`
   bool exhausted = false;        // every list was read
@@ -56,21 +61,30 @@ struct SearchStats {
 
 class Search {
  public:
-  Search(std::shared_ptr<const Navigation> navigation, std::span<const float> query, const SearchOptions& options,
+  // `queries`: one or more, row-major. Copied. Throws kInvalidArgument for numbers that are not finite, zero vectors
+  // under cosine, and another number of dimensions.
+  Search(std::shared_ptr<const Navigation> navigation, std::span<const float> queries, const SearchOptions& options,
          ObjectStore& store);
   ~Search();
 
-  // The next `count` candidates, nearest first over all calls of one widening step; fewer, or none, when the lists that
-  // the rule wants hold no more. The first call reads the probed lists (one wave, unless in_flight_bytes splits it);
-  // with a filter or key sets it widens until probes >= base * selectivity^-0.25 and matches >= 10 k, or every list is
-  // read.
-  std::vector<Candidate> Next(size_t count, Stop& stop);
+  size_t query_count() const;
+
+  // The next `count` candidates of a query whose lower bound is not above `worst` (the k-th exact distance that the
+  // caller has), least bound first; fewer, or none, when the lists that were read hold no more of them. When more is
+  // wanted than was kept, the lists are scanned again, and what comes then may lie below what came before. The first
+  // call reads the lists of all queries (one wave, unless in_flight_bytes splits it); with a filter or key sets it
+  // widens until probes >= base * selectivity^-0.25 and matches >= 10 k, or every list is read.
+  std::vector<Candidate> Next(size_t query, size_t count, double worst, Stop& stop);
+  std::vector<Candidate> Next(size_t count, Stop& stop) {
+    return Next(0, count, std::numeric_limits<double>::infinity(), stop);
+  }
 
   // Reads more lists than the rule wants, because the caller dropped candidates; false when all are read or the budget
   // is used up. Candidates that come after it may be nearer than ones given before.
-  bool Widen(Stop& stop);
+  bool Widen(size_t query, Stop& stop);
+  bool Widen(Stop& stop) { return Widen(0, stop); }
 
-  const SearchStats& stats() const;
+  SearchStats stats() const;
 
  private:
   class Impl;

@@ -1,200 +1,228 @@
 #include "engine/wave_scan.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 
-#include "format/coding.h"
-#include "format/names.h"
+#include "engine/piece_scan.h"
 
 namespace s3v {
 namespace {
 
-using Selection = std::vector<uint8_t>;  // one flag for each entry of a piece
+// Candidates kept beyond the k nearest by their upper bounds: rows that the caller's snapshot does not see, or that a
+// duplicate hides, do not make it scan again.
+size_t WantedFor(const SearchOptions& options) { return options.k + std::max<size_t>(6, options.k / 4); }
+
+// Room beyond those: entries whose bounds overlap. Coarse codes overlap more.
+size_t CapacityFor(const SearchOptions& options, int bits) {
+  const size_t room = std::max(4 * options.k, options.k + 64);
+  return bits == 1 ? 16 * room : bits == 2 ? 4 * room : room;
+}
+
+// With codes of 7 bits and more, eight bits of the query would be the larger error (docs/design/codes.md).
+int QueryBits(int bits) { return bits >= 7 ? 14 : 8; }
+
+// All visits of one piece.
+struct PieceVisits {
+  std::span<const Visit> visits;
+  const Piece& piece() const { return *visits.front().piece; }
+  float rank() const { return std::ranges::min_element(visits, {}, &Visit::rank)->rank; }
+};
+
+std::vector<PieceVisits> GroupByPiece(std::span<const Visit> visits) {
+  std::vector<PieceVisits> groups;
+  for (auto first = visits.begin(); first != visits.end();) {
+    const auto last =
+        std::find_if(first, visits.end(), [&](const Visit& visit) { return visit.piece != first->piece; });
+    groups.push_back({{first, last}});
+    first = last;
+  }
+  return groups;
+}
+
+// What a call that reads costs, in bytes that could be read in its time.
+constexpr size_t kReadCost = 2048;
+
+enum Plane : size_t { kScan, kExtension, kMetadata, kPlanes };
 
 class Wave {
  public:
-  Wave(ScanTarget& target, std::span<const Piece* const> pieces, ObjectStore& store, Stop& stop)
-      : target_(target), pieces_(pieces), store_(store), stop_(stop), parts_(pieces.size()) {}
+  Wave(const ScanScope& scope, ObjectStore& store, Stop& stop)
+      : scope_(scope), store_(store), stop_(stop), scanner_(scope) {}
 
-  // Answers the pieces that arrived damaged; with `is_last_try` it throws instead.
-  std::vector<const Piece*> Run(bool is_last_try) {
-    std::vector<const Piece*> damaged;
+  // Scans what this machine has; answers the rest, in the order given.
+  std::vector<PieceVisits> ScanLocal(std::vector<PieceVisits> groups) {
+    std::vector<size_t> nearest_first(groups.size());
+    for (size_t i = 0; i < groups.size(); ++i) nearest_first[i] = i;
+    std::ranges::sort(nearest_first, {}, [&](size_t i) { return groups[i].rank(); });
+    std::vector<bool> is_done(groups.size());
+    const LocalReads reading(&store_);
+    for (const size_t i : nearest_first) {
+      stop_.Check();
+      LocalPlanes planes(*this, groups[i].piece());
+      try {
+        is_done[i] = scanner_.Scan(groups[i].piece(), groups[i].visits, planes);
+      } catch (const Error& error) {
+        if (error.code() != Code::kCorrupted) throw;
+        Forget(groups[i]);
+      }
+    }
+    std::vector<PieceVisits> rest;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      if (!is_done[i]) rest.push_back(groups[i]);
+    }
+    return rest;
+  }
+
+  // One call of GetRanges. Answers the pieces that arrived damaged; with `is_last_try` it throws instead.
+  std::vector<PieceVisits> ScanRemote(const std::vector<PieceVisits>& groups, bool is_last_try) {
+    std::vector<RangeRequest> requests;
+    std::vector<std::pair<size_t, Plane>> asked;
+    std::vector<ArrivedPlanes> arrived(groups.size());
+    for (size_t i = 0; i < groups.size(); ++i) {
+      for (const Plane plane : {kMetadata, kScan, kExtension}) {
+        const RangeRequest request = RequestFor(groups[i].piece(), plane);
+        if (request.length == 0) continue;
+        requests.push_back(request);
+        asked.emplace_back(i, plane);
+        ++arrived[i].missing;
+      }
+    }
+    std::vector<PieceVisits> damaged;
     store_.GetRanges(
-        Requests(),
+        requests,
         [&](size_t request, ByteView bytes) {
           stop_.Check();
-          const size_t ordinal = request % pieces_.size();
-          Part& part = parts_[ordinal];
-          if (part.is_damaged) return;
+          const auto [group, plane] = asked[request];
+          ArrivedPlanes& planes = arrived[group];
+          planes.Put(plane, bytes);
+          if (--planes.missing > 0) return;
           try {
-            Take(*pieces_[ordinal], part, IsMetadata(request), bytes);
+            scanner_.Scan(groups[group].piece(), groups[group].visits, planes);
           } catch (const Error& error) {
             if (error.code() != Code::kCorrupted || is_last_try) throw;
-            part.is_damaged = true;
-            damaged.push_back(pieces_[ordinal]);
+            damaged.push_back(groups[group]);
           }
+          planes = {};
         },
         stop_);
+    for (const PieceVisits& group : damaged) Forget(group);
     return damaged;
   }
 
  private:
-  // What arrived of a piece before the rest of it.
-  struct Part {
-    bool is_damaged = false;
-    bool is_matched = false;
-    Selection passing;  // once matched
-    Bytes scan;         // while not matched
+  class LocalPlanes final : public PieceSource {
+   public:
+    LocalPlanes(Wave& wave, const Piece& piece) : wave_(wave), piece_(piece) {}
+    const ByteView* Scan() override { return Get(kScan); }
+    // Few codes are read one by one, into their places.
+    const ByteView* Extension(std::span<const uint32_t> wanted) override {
+      const CodeShape codes = wave_.scope_.navigation.codes();
+      if (wanted.size() * (codes.extension_bytes() + kReadCost) > piece_.extension_length) return Get(kExtension);
+      Bytes& bytes = wave_.local_[kExtension];
+      bytes.resize(piece_.extension_length);
+      std::vector<ObjectStore::Part>& parts = wave_.parts_;
+      parts.assign({{0, std::span(bytes).first(ExtensionFactorsEnd(piece_.count))}});
+      for (const uint32_t i : wanted) {
+        const uint64_t from = ExtensionCodeOffset(codes, piece_.count, i);
+        parts.push_back({from, std::span(bytes).subspan(from, codes.extension_bytes())});
+      }
+      wave_.SetRequest(piece_, kExtension, &wave_.local_request_);
+      if (!wave_.store_.GetLocalParts(wave_.local_request_, parts)) return nullptr;
+      views_[kExtension] = bytes;
+      return &views_[kExtension];
+    }
+    const ByteView* Metadata() override { return Get(kMetadata); }
+    // The cache checked them.
+    Trust trust() const override { return Trust::kVerified; }
+
+   private:
+    const ByteView* Get(Plane plane) {
+      Bytes& bytes = wave_.local_[plane];
+      wave_.SetRequest(piece_, plane, &wave_.local_request_);
+      if (!wave_.store_.GetLocal(wave_.local_request_, &bytes)) return nullptr;
+      views_[plane] = bytes;
+      return &views_[plane];
+    }
+
+    Wave& wave_;
+    const Piece& piece_;
+    std::array<ByteView, kPlanes> views_;
   };
 
-  bool HasFilter() const { return target_.filter != nullptr; }
-  bool IsMetadata(size_t request) const { return HasFilter() && request < pieces_.size(); }
-  const SegmentInfo& SegmentOf(const Piece& piece) const { return target_.navigation.delta.segments[piece.segment]; }
-  std::string KeyOf(const Piece& piece) const {
-    return SegmentKey(target_.navigation.names.index, SegmentOf(piece).id);
-  }
-  SegmentShape ShapeOf(const Piece& piece) const {
-    const Navigation& navigation = target_.navigation;
-    return {.index = navigation.names.index,
-            .object = SegmentOf(piece).id,
-            .dimensions = navigation.base->space.dimensions,
-            .key_kind = navigation.delta.key_kind,
-            .has_metadata = navigation.delta.has_metadata};
+  // Copies: what was handed over lives during the call only, and the planes of a piece may come in any order.
+  class ArrivedPlanes final : public PieceSource {
+   public:
+    size_t missing = 0;
+    void Put(Plane plane, ByteView bytes) {
+      bytes_[plane].assign(bytes.begin(), bytes.end());
+      views_[plane] = bytes_[plane];
+    }
+    const ByteView* Scan() override { return &views_[kScan]; }
+    const ByteView* Extension(std::span<const uint32_t>) override { return &views_[kExtension]; }
+    const ByteView* Metadata() override { return &views_[kMetadata]; }
+    Trust trust() const override { return Trust::kVerify; }
+
+   private:
+    std::array<Bytes, kPlanes> bytes_;
+    std::array<ByteView, kPlanes> views_;
+  };
+
+  // What is damaged must not be kept.
+  void Forget(const PieceVisits& group) {
+    for (const Plane plane : {kScan, kExtension, kMetadata}) store_.Forget({{RequestFor(group.piece(), plane)}});
   }
 
-  // Metadata first: whichever arrives in that order needs no copy, because a selection is small.
-  std::vector<RangeRequest> Requests() const {
-    std::vector<RangeRequest> requests;
-    if (HasFilter()) {
-      for (const Piece* piece : pieces_)
-        requests.push_back({KeyOf(*piece), piece->metadata_offset, piece->metadata_length});
-    }
-    for (const Piece* piece : pieces_) requests.push_back({KeyOf(*piece), piece->scan_offset, piece->scan_length});
-    return requests;
+  // Length 0: not wanted.
+  RangeRequest RequestFor(const Piece& piece, Plane plane) const {
+    RangeRequest request;
+    SetRequest(piece, plane, &request);
+    return request;
   }
 
-  void Take(const Piece& piece, Part& part, bool is_metadata, ByteView bytes) {
-    if (is_metadata) {
-      part.passing = MatchMetadata(piece, bytes);
-      part.is_matched = true;
-      if (part.scan.empty()) return;
-      const Bytes scan = std::move(part.scan);
-      ScanPiece(piece, scan, &part.passing);
-    } else if (!HasFilter()) {
-      ScanPiece(piece, bytes, nullptr);
-    } else if (part.is_matched) {
-      ScanPiece(piece, bytes, &part.passing);
-    } else {
-      part.scan.assign(bytes.begin(), bytes.end());
-    }
-  }
-
-  Selection MatchMetadata(const Piece& piece, ByteView bytes) const {
-    const std::string key = KeyOf(piece);
-    const MetadataRange rows(bytes, piece, ShapeOf(piece), key);
-    Selection passing(piece.count);
-    for (size_t i = 0; i < passing.size(); ++i) {
-      try {
-        passing[i] = target_.filter->Match(rows.row(i)) ? 1 : 0;
-      } catch (const Error& error) {
-        if (error.code() != Code::kCorrupted) throw;
-        ThrowCorrupted(key, piece.metadata_offset, error.message());
-      }
-    }
-    return passing;
-  }
-
-  void ScanPiece(const Piece& piece, ByteView bytes, Selection* passing) {
-    const std::string key = KeyOf(piece);
-    const ScanRange range(bytes, piece, ShapeOf(piece), key);
-    scores_.resize(std::max(scores_.size(), range.count()));
-    target_.scanned += range.count();
-    if (!target_.is_narrowed()) {
-      ScanRun(piece, key, range, 0, range.count());
-      return;
-    }
-    Selection all;
-    if (passing == nullptr) {
-      all.assign(range.count(), 1);
-      passing = &all;
-    }
-    SelectKeys(range, *passing);
-    // Vectors of entries that did not pass are not looked at.
-    const auto end = passing->end();
-    for (auto run = std::find(passing->begin(), end, 1); run != end;) {
-      const auto run_end = std::find(run, end, 0);
-      ScanRun(piece, key, range, static_cast<size_t>(run - passing->begin()), static_cast<size_t>(run_end - run));
-      run = std::find(run_end, end, 1);
+  // Reuses the memory of the key.
+  void SetRequest(const Piece& piece, Plane plane, RangeRequest* request) const {
+    request->key = scope_.navigation.segment_keys[piece.segment];
+    request->offset = 0;
+    request->length = 0;
+    if (plane == kScan) {
+      request->offset = piece.scan_offset;
+      request->length = piece.scan_length;
+    } else if (plane == kExtension) {
+      request->offset = piece.extension_offset();
+      request->length = piece.extension_length;
+    } else if (scope_.options.filter != nullptr) {
+      request->offset = piece.metadata_offset;
+      request->length = piece.metadata_length;
     }
   }
 
-  void SelectKeys(const ScanRange& range, Selection& passing) {
-    const KeySet* only = target_.only;
-    for (size_t i = 0; i < range.count(); ++i) {
-      const std::string_view key = AsText(range.key(i));
-      if (only != nullptr) {
-        const auto found = only->find(key);
-        if (found == only->end()) {
-          passing[i] = 0;
-          continue;
-        }
-        target_.only_seen.insert(&*found);
-      }
-      if (passing[i] == 1 && IsExcluded(key)) passing[i] = 0;
-    }
-  }
-
-  bool IsExcluded(std::string_view key) const {
-    return target_.without != nullptr && !target_.without->empty() && target_.without->contains(key);
-  }
-
-  void ScanRun(const Piece& piece, const std::string& object, const ScanRange& range, size_t begin, size_t count) {
-    ScoreRows(target_.query, range.vectors() + begin * target_.query.values.size(), range.norms() + begin, count,
-              scores_.data());
-    target_.matched += count;
-    if (target_.query.metric == Metric::kInnerProduct) ScoreOptimistically(range, begin, count);
-    const bool must_look_up = !target_.is_narrowed();
-    for (size_t i = 0; i < count; ++i) {
-      // ScoreRows gives finite scores for finite vectors, and the query was checked.
-      if (std::isnan(scores_[i])) ThrowCorrupted(object, piece.scan_offset, "a vector is not finite");
-      if (!target_.candidates.Wants(scores_[i])) continue;
-      const ByteView key = range.key(begin + i);
-      if (must_look_up && IsExcluded(AsText(key))) {
-        --target_.matched;
-        continue;
-      }
-      float norm;
-      std::memcpy(&norm, reinterpret_cast<const uint8_t*>(range.norms()) + (begin + i) * sizeof norm, sizeof norm);
-      target_.candidates.Offer(scores_[i], norm, key);
-    }
-  }
-
-  // Under the inner product the error of a score grows with the row's length, so that bounds would not ascend with the
-  // scores. Ranked by their bounds instead, no row comes after one that it might beat.
-  void ScoreOptimistically(const ScanRange& range, size_t begin, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-      float norm;
-      std::memcpy(&norm, reinterpret_cast<const uint8_t*>(range.norms()) + (begin + i) * sizeof norm, sizeof norm);
-      const double lowest = std::numeric_limits<float>::lowest();
-      const double bound = std::max(LowerBound(target_.query, scores_[i], norm), lowest);
-      scores_[i] = std::nextafter(static_cast<float>(bound), -std::numeric_limits<float>::infinity());
-    }
-  }
-
-  ScanTarget& target_;
-  const std::span<const Piece* const> pieces_;
+  const ScanScope& scope_;
   ObjectStore& store_;
   Stop& stop_;
-  std::vector<Part> parts_;
-  std::vector<float> scores_;
+  PieceScanner scanner_;
+  std::array<Bytes, kPlanes> local_;
+  std::vector<ObjectStore::Part> parts_;
+  RangeRequest local_request_;
 };
 
 }  // namespace
 
-void ScanWave(ScanTarget& target, std::span<const Piece* const> pieces, ObjectStore& store, Stop& stop) {
-  if (pieces.empty()) return;
-  const std::vector<const Piece*> damaged = Wave(target, pieces, store, stop).Run(false);
-  if (!damaged.empty()) Wave(target, damaged, store, stop).Run(true);
+QueryScan::QueryScan(const Navigation& navigation, std::span<const float> query, const SearchOptions& options)
+    : rotated(query.begin(), query.end()),
+      list_query(navigation.codes(), navigation.base->space.metric, QueryBits(navigation.delta.bits)),
+      candidates(WantedFor(options), CapacityFor(options, navigation.delta.bits),
+                 navigation.delta.has_duplicates ? 2 : 1) {
+  const AssignmentSpace& space = navigation.base->space;
+  if (space.metric == Metric::kCosine) space.PlaceQuery(query, rotated);
+  navigation.base->rotation.Apply(rotated, rotated);
+}
+
+void ScanWave(const ScanScope& scope, std::span<const Visit> visits, ObjectStore& store, Stop& stop) {
+  Wave wave(scope, store, stop);
+  const std::vector<PieceVisits> rest = wave.ScanLocal(GroupByPiece(visits));
+  if (rest.empty()) return;
+  const std::vector<PieceVisits> damaged = wave.ScanRemote(rest, false);
+  if (!damaged.empty()) wave.ScanRemote(damaged, true);
 }
 
 }  // namespace s3v

@@ -1,6 +1,8 @@
 #include "format/coding.h"
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 
 #include "base/checksum.h"
 
@@ -9,6 +11,33 @@ namespace {
 
 constexpr char kMagic[] = {'S', '3', 'V'};
 constexpr size_t kChecksumOffset = kHeaderSize - sizeof(uint32_t);
+
+constexpr const char* kRebuildHint = "Rebuild the index: s3v_sync with mode 'rebuild'.";
+constexpr const char* kUpgradeHint =
+    "Upgrade the extension, or rebuild the index with this release: s3v_sync with mode 'rebuild'.";
+
+constexpr uint32_t kSign = 0x80000000;
+
+// Where the bits of a float, masked, are first beyond those of `greatest`. The bits of numbers from 0 up are ordered as
+// the numbers are; a sign or a NaN comes after all of them.
+size_t FindBeyond(const uint8_t* floats, size_t count, uint32_t mask, float greatest) {
+  const auto limit = std::bit_cast<uint32_t>(greatest);
+  const auto is_beyond = [=](size_t i) {
+    uint32_t bits;
+    std::memcpy(&bits, floats + i * sizeof bits, sizeof bits);
+    return (bits & mask) > limit;
+  };
+  // Every scan comes through here. Blocks of a fixed size become vectors, whatever the compiler's level.
+  constexpr size_t kBlock = 16;
+  size_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    uint32_t beyond = 0;
+    for (size_t j = 0; j < kBlock; ++j) beyond |= static_cast<uint32_t>(is_beyond(i + j));
+    if (beyond != 0) break;
+  }
+  while (i < count && !is_beyond(i)) ++i;
+  return i;
+}
 
 }  // namespace
 
@@ -43,7 +72,7 @@ void CheckHeader(ByteView object, const ObjectHeader& expected, const std::strin
     throw Error(Code::kNotSupported,
                 "object \"" + key + "\" has format " + std::to_string(format) + " with flags " + std::to_string(flags),
                 "This release of s3v reads format " + std::to_string(expected.format) + " with flags 0.",
-                "Upgrade the extension, or rebuild the index with this release.");
+                format < expected.format ? kRebuildHint : kUpgradeHint);
   }
   if (kind != expected.kind) ThrowCorrupted(key, sizeof kMagic, "the object is of another kind");
   const ByteView index = decoder.Take(sizeof(ObjectId));
@@ -74,14 +103,26 @@ void AppendRangeChecksum(Bytes& out, const ObjectId& object, size_t start, uint6
 }
 
 ByteView CheckRange(ByteView range, const ObjectId& object, uint64_t offset, const std::string& key) {
-  if (range.size() < sizeof(uint32_t)) ThrowCorrupted(key, offset + range.size(), "the range ends before its checksum");
-  const ByteView payload = range.first(range.size() - sizeof(uint32_t));
+  const ByteView payload = SkipChecksum(range, offset, key);
   uint32_t checksum;
   std::memcpy(&checksum, payload.data() + payload.size(), sizeof checksum);
   if (checksum != RangeChecksum(object, offset, payload)) {
     ThrowCorrupted(key, offset, "the checksum of the range does not match");
   }
   return payload;
+}
+
+ByteView SkipChecksum(ByteView range, uint64_t offset, const std::string& key) {
+  if (range.size() < sizeof(uint32_t)) ThrowCorrupted(key, offset + range.size(), "the range ends before its checksum");
+  return range.first(range.size() - sizeof(uint32_t));
+}
+
+size_t FindNoLength(const uint8_t* floats, size_t count, float greatest) {
+  return FindBeyond(floats, count, ~uint32_t{0}, greatest);
+}
+
+size_t FindNotFinite(const uint8_t* floats, size_t count) {
+  return FindBeyond(floats, count, ~kSign, std::numeric_limits<float>::max());
 }
 
 void ThrowCorrupted(const std::string& key, uint64_t offset, const std::string& what) {

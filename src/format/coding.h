@@ -1,4 +1,4 @@
-// What all binary objects share: the header, and reading that checks every length before use.
+// What all binary objects share: the header, and reading that checks every length and number before use.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,12 @@ namespace s3v {
 //   the 44 bytes before
 inline constexpr size_t kHeaderSize = 48;
 
+// One number for all kinds of objects.
+inline constexpr uint16_t kFormat = 2;
+
 struct ObjectHeader {
   char kind = 0;  // 'O' owner, 'M' manifest, 'B' navigation base, 'D' navigation delta, 'G' segment
-  uint16_t format = 1;
+  uint16_t format = kFormat;
   ObjectId index{};
   ObjectId object{};
 };
@@ -25,8 +28,8 @@ struct ObjectHeader {
 void AppendHeader(Bytes& out, const ObjectHeader& header);
 
 // Checks magic, checksum, kind, format, flags, index and object id. `key` names the object in errors. Throws
-// kCorrupted; for a format or flag that this release does not know, kNotSupported with both numbers and the hint to
-// upgrade.
+// kCorrupted; for a format or flag that this release does not read, kNotSupported with both numbers and the hint to
+// rebuild or to upgrade.
 void CheckHeader(ByteView object, const ObjectHeader& expected, const std::string& key);
 
 // Reads an object front to back. Throws kCorrupted naming key and offset when bytes run out.
@@ -70,6 +73,14 @@ class Decoder {
 // and answers the payload before it, or throws kCorrupted.
 void AppendRangeChecksum(Bytes& out, const ObjectId& object, size_t start, uint64_t offset);
 ByteView CheckRange(ByteView range, const ObjectId& object, uint64_t offset, const std::string& key);
+// The payload alone, of a range that was verified before.
+ByteView SkipChecksum(ByteView range, uint64_t offset, const std::string& key);
+
+// Where `count` floats, at any address, first hold something else than a number from 0 to `greatest` (which may be
+// infinity): NaN, negative, -0. `count`: nowhere.
+size_t FindNoLength(const uint8_t* floats, size_t count, float greatest);
+// Where they first hold an infinity or a NaN.
+size_t FindNotFinite(const uint8_t* floats, size_t count);
 
 // kCorrupted, message: object "<key>" is corrupted at offset <offset>; detail: what.
 [[noreturn]] void ThrowCorrupted(const std::string& key, uint64_t offset, const std::string& what);

@@ -55,6 +55,12 @@ int64_t JsonMembers::Integer(const char* name) const {
   return member.get<int64_t>();
 }
 
+bool JsonMembers::Flag(const char* name) const {
+  const nlohmann::json& member = Member(name);
+  if (!member.is_boolean()) Fail(std::string("member \"") + name + "\" is neither true nor false");
+  return member.get<bool>();
+}
+
 std::string JsonMembers::Text(const char* name) const {
   const nlohmann::json& member = Member(name);
   if (!member.is_string()) Fail(std::string("member \"") + name + "\" is no text");

@@ -21,6 +21,7 @@ class JsonMembers {
   JsonMembers(const nlohmann::json& json, const std::string& key);
   uint64_t Unsigned(const char* name, uint64_t max = UINT64_MAX) const;
   int64_t Integer(const char* name) const;
+  bool Flag(const char* name) const;
   std::string Text(const char* name) const;
   ObjectId Id(const char* name) const;
   JsonMembers Object(const char* name) const;

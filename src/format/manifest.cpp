@@ -12,13 +12,13 @@ using nlohmann::json;
 // Numbers in the JSON would do; words are for the people who read it.
 constexpr std::string_view kMetrics[] = {"", "cosine", "l2", "ip"};
 constexpr std::string_view kKeyKinds[] = {"", "integer", "uuid", "text"};
-constexpr std::string_view kEncodings[] = {"", "float32"};
+constexpr std::string_view kRawPlanes[] = {"none", "f32", "f16"};
 
 template <class Enum, size_t n>
 Enum Named(const std::string_view (&names)[n], const JsonMembers& members, const char* member) {
   const std::string name = members.Text(member);
-  for (size_t i = 1; i < n; ++i) {
-    if (names[i] == name) return static_cast<Enum>(i);
+  for (size_t i = 0; i < n; ++i) {
+    if (names[i] == name && !name.empty()) return static_cast<Enum>(i);
   }
   members.Fail(std::string("member \"") + member + "\" is unknown: " + name);
 }
@@ -34,7 +34,9 @@ Bytes EncodeManifest(const Manifest& manifest) {
       {"metric", kMetrics[static_cast<size_t>(manifest.metric)]},
       {"dimensions", manifest.dimensions},
       {"key_kind", kKeyKinds[static_cast<size_t>(manifest.key_kind)]},
-      {"encoding", kEncodings[static_cast<size_t>(manifest.encoding)]},
+      {"bits", manifest.bits},
+      {"raw", kRawPlanes[static_cast<size_t>(manifest.raw)]},
+      {"duplicates", manifest.has_duplicates},
       {"metadata_columns", manifest.metadata_columns},
       {"rows", manifest.rows},
       {"lists", manifest.lists},
@@ -55,7 +57,10 @@ Manifest DecodeManifest(ByteView object, const ObjectId& index, const ObjectId& 
   manifest.metric = Named<Metric>(kMetrics, members, "metric");
   manifest.dimensions = static_cast<uint32_t>(members.Unsigned("dimensions", UINT32_MAX));
   manifest.key_kind = Named<KeyKind>(kKeyKinds, members, "key_kind");
-  manifest.encoding = Named<Encoding>(kEncodings, members, "encoding");
+  manifest.bits = static_cast<int>(members.Unsigned("bits", kMaxBits));
+  if (manifest.bits < 1) members.Fail("codes of 0 bits");
+  manifest.raw = Named<RawPlane>(kRawPlanes, members, "raw");
+  manifest.has_duplicates = members.Flag("duplicates");
   for (const json& column : members.Array("metadata_columns")) {
     if (!column.is_string()) members.Fail("the name of a metadata column is no text");
     manifest.metadata_columns.push_back(column.get<std::string>());

@@ -18,7 +18,9 @@ struct Manifest {
   Metric metric = Metric::kL2;
   uint32_t dimensions = 0;
   KeyKind key_kind = KeyKind::kText;
-  Encoding encoding = Encoding::kFloat32;
+  int bits = 4;
+  RawPlane raw = RawPlane::kNone;
+  bool has_duplicates = false;
   std::vector<std::string> metadata_columns;
   uint64_t rows = 0;
   uint64_t lists = 0;

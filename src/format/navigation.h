@@ -11,15 +11,27 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "format/segment.h"
-#include "ivf/kmeans.h"
+#include "ivf/centroid_table.h"
 #include "ivf/probe.h"
+#include "ivf/rotation.h"
 #include "ivf/space.h"
 
 namespace s3v {
 
+// A decoded base. The tables are views into the object, which is used in place (mapped): it must live as long as they.
 struct NavigationBase {
   AssignmentSpace space;
-  Centroids centroids;
+  Rotation rotation;
+  CentroidTables tables;
+};
+
+// What a base is made of.
+struct NavigationBaseParts {
+  AssignmentSpace space;
+  uint64_t rotation_seed = 0;
+  std::vector<uint32_t> first_list;  // parents + 1, as in Centroids
+  OwnedCentroidTable parents;        // both tables have space.dimensions
+  OwnedCentroidTable lists;
 };
 
 struct SegmentInfo {
@@ -30,21 +42,31 @@ struct SegmentInfo {
 struct NavigationDelta {
   ObjectId base{};  // the base it belongs to
   KeyKind key_kind = KeyKind::kText;
-  Encoding encoding = Encoding::kFloat32;
+  int bits = 4;  // of the codes
+  RawPlane raw = RawPlane::kNone;
   bool has_metadata = false;
+  bool has_duplicates = false;  // rows lie in two lists each (SOAR)
   uint64_t rows = 0;
+  uint64_t entries = 0;  // rows with their duplicates: the counts of the pieces together
   ProbeRule rule;
   std::vector<SegmentInfo> segments;
   std::vector<Piece> pieces;  // by list, then segment
 };
 
-Bytes EncodeBase(const NavigationBase& base, const ObjectId& index, const ObjectId& id);
+Bytes EncodeBase(const NavigationBaseParts& base, const ObjectId& index, const ObjectId& id);
+// Both check structure and numbers: scales and squared norms are finite and not negative, first_list is in order. The
+// first compares the checksum as well, the second is for bytes that this process verified before. `object` begins at a
+// multiple of 64 bytes where rows of centroids should.
 NavigationBase DecodeBase(ByteView object, const ObjectId& index, const ObjectId& id, const std::string& key);
+NavigationBase ViewBase(ByteView object, const ObjectId& index, const ObjectId& id, const std::string& key);
 
 Bytes EncodeDelta(const NavigationDelta& delta, const ObjectId& index, const ObjectId& id);
-// `list_count` bounds the lists that pieces may name. Checks that pieces lie inside their segments, in order, with
-// counts that add up to `rows`.
-NavigationDelta DecodeDelta(ByteView object, const ObjectId& index, const ObjectId& id, size_t list_count,
+// Header and checksum alone, for whoever holds no base yet.
+void CheckDelta(ByteView object, const ObjectId& index, const ObjectId& id, const std::string& key);
+// `base` is the one that the delta names (the caller compares the names): its lists bound those of the pieces, its
+// dimensions tell how long ranges are. Checks that pieces are in order, that their ranges have the lengths that their
+// counts ask for, lie inside their segments and do not overlap, and that counts add up to `entries`.
+NavigationDelta DecodeDelta(ByteView object, const ObjectId& index, const ObjectId& id, const NavigationBase& base,
                             const std::string& key);
 
 }  // namespace s3v

@@ -5,6 +5,15 @@
 namespace s3v {
 namespace {
 
+// Markers are the one kind of object whose bytes did not change with format 2. Those of format 1 are read, so that an
+// index which an earlier release wrote can be rebuilt: its fence has to be passed first.
+constexpr uint16_t kFirstFormat = 1;
+
+bool HasFormat(ByteView object, uint16_t format) {
+  constexpr size_t kFormatOffset = 4;
+  return object.size() >= kHeaderSize && std::memcmp(object.data() + kFormatOffset, &format, sizeof format) == 0;
+}
+
 ObjectId NumberAsId(uint64_t number) {
   ObjectId id{};
   std::memcpy(id.data(), &number, sizeof number);
@@ -23,8 +32,9 @@ Bytes EncodeOwner(const OwnerMarker& marker, const ObjectId& index) {
 }
 
 OwnerMarker DecodeOwner(ByteView object, const ObjectId& index, uint64_t number, const std::string& key) {
-  const nlohmann::json text =
-      DecodeJsonObject(object, {.kind = 'O', .index = index, .object = NumberAsId(number)}, key);
+  ObjectHeader expected{.kind = 'O', .index = index, .object = NumberAsId(number)};
+  if (HasFormat(object, kFirstFormat)) expected.format = kFirstFormat;
+  const nlohmann::json text = DecodeJsonObject(object, expected, key);
   const JsonMembers members(text, key);
   OwnerMarker marker;
   marker.number = members.Unsigned("number");

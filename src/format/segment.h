@@ -1,8 +1,8 @@
 // A segment: pieces of lists, packed in list order; each plane of a piece is one range with its own checksum.
 //
-// What the coarse scan needs (norms, keys, codes) is one range; metadata lies apart, after all scan ranges of the
-// segment, so that a query without a filter never reads it. In format 1 the codes are the raw vectors (encoding 1,
-// f32). FORMAT.md has the grammar and a worked example.
+// What the coarse scan needs (factors, sign plane, keys) is one range; the extension (the other bits of the codes)
+// follows directly, so that both come in one request or the first alone. Metadata lies behind all of these, raw vectors
+// behind the metadata: a query pays only for what it reads. FORMAT.md has the grammar and a worked example.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/random.h"
+#include "ivf/codes.h"
 
 namespace s3v {
 
@@ -23,8 +24,15 @@ inline constexpr size_t kMaxKeyBytes = 65535;
 inline constexpr uint64_t kMaxSegmentBytes = 64ull << 20;
 inline constexpr uint64_t kMaxPieceBytes = 4ull << 20;  // target; a piece of one entry may be larger
 
-// How codes represent vectors. Numbers are stored.
-enum class Encoding : uint8_t { kFloat32 = 1 };
+// Vectors kept beside their codes, as the source has them (not rotated). Numbers are stored.
+enum class RawPlane : uint8_t { kNone = 0, kFloat32 = 1, kFloat16 = 2 };
+size_t RawBytes(RawPlane plane, size_t dimensions);  // of one vector, its checksum included; 0: none
+
+// Whether the checksum of a range still has to be compared. All other checks are made in either case.
+enum class Trust : uint8_t {
+  kVerify,
+  kVerified,  // it was, by this process: bytes of the local cache
+};
 
 // Keys are byte strings whose memcmp order is the key type's order. Numbers are stored.
 enum class KeyKind : uint8_t {
@@ -41,28 +49,44 @@ struct Piece {
   uint32_t count = 0;    // entries
   uint64_t scan_offset = 0;
   uint64_t scan_length = 0;
+  uint64_t extension_length = 0;  // the range begins where the scan range ends; 0: codes of one bit
   uint64_t metadata_offset = 0;
   uint64_t metadata_length = 0;  // 0: the index carries no metadata
+  uint64_t raw_offset = 0;       // count vectors of RawBytes(...) each; 0: no raw plane
+
+  uint64_t extension_offset() const { return scan_offset + scan_length; }  // also the end of the scan range
 };
 
 struct SegmentShape {
   ObjectId index{};
   ObjectId object{};
-  size_t dimensions = 0;
+  CodeShape codes;
   KeyKind key_kind = KeyKind::kText;
   bool has_metadata = false;
+  RawPlane raw = RawPlane::kNone;
 };
 
-// One entry on its way into a segment; views must live until AddPiece returns.
+// One entry on its way into a segment; views must live until AddPiece returns. Factors are neither negative nor NaN;
+// infinities are stored as they are.
 struct Entry {
-  ByteView key;
-  std::span<const float> vector;
-  float norm = 0;
-  ByteView metadata;
+  ByteView key{};
+  std::span<const uint64_t> signs{};      // codes.words()
+  std::span<const uint64_t> extension{};  // (codes.bits - 1) * codes.words()
+  SignFactors sign_factors{};
+  CodeFactors code_factors{};       // codes.bits > 1
+  std::span<const float> vector{};  // with a raw plane: as users know it, finite
+  ByteView metadata{};
 };
 
-// Bytes one entry takes in a scan range.
-uint64_t EntryScanBytes(const SegmentShape& shape, size_t key_size);
+// Lengths of the ranges of a piece, checksums included. `key_bytes`: of all its keys. A piece without extension or
+// metadata has no such range.
+uint64_t ScanLength(const SegmentShape& shape, uint64_t count, uint64_t key_bytes);
+uint64_t ExtensionLength(const SegmentShape& shape, uint64_t count);
+uint64_t MetadataLength(const SegmentShape& shape, uint64_t count, uint64_t metadata_bytes);
+
+// Bytes that one entry takes in the scan range, in the extension range and in the raw plane (padding of the last block
+// of signs not included).
+uint64_t EntryBytes(const SegmentShape& shape, size_t key_size);
 
 // AddPiece* Finish. Pieces must come in list order.
 class SegmentWriter {
@@ -71,27 +95,33 @@ class SegmentWriter {
   explicit SegmentWriter(const SegmentShape& shape, size_t expected_bytes = 0);
   // Bytes the segment would have if finished now.
   uint64_t size() const;
-  // `segment` of the piece is left 0.
+  // `segment` of the piece is left 0. Throws kLimitExceeded when keys or metadata are too long for it, kInternal for
+  // factors that no reader would take.
   void AddPiece(uint32_t list, std::span<const Entry> entries);
-  // Lays the metadata ranges behind the scan ranges. `pieces` in the order added.
+  // Lays the metadata ranges behind the scan and extension ranges, raw planes behind those. `pieces` in the order
+  // added.
   Bytes Finish(std::vector<Piece>* pieces);
 
  private:
   SegmentShape shape_;
-  Bytes object_;                        // header and scan ranges; Finish appends the metadata ranges
+  Bytes object_;                        // header, scan and extension ranges; Finish appends the rest
   Bytes metadata_;                      // without checksums
   std::vector<size_t> metadata_sizes_;  // one for each piece, when the index has metadata
+  Bytes raw_;                           // the raw planes, without checksums
   std::vector<Piece> pieces_;
 };
 
-// A decoded scan range: views into the bytes it was made from.
+// A decoded scan range: views into the bytes it was made from, which may lie at any address.
 class ScanRange {
  public:
-  // Throws kCorrupted unless checksum, count and lengths fit `piece` and `shape`.
-  ScanRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key);
+  // Throws kCorrupted unless checksum, count and lengths fit `piece` and `shape`, and the factors are neither negative
+  // nor NaN. They may be infinite.
+  ScanRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key,
+            Trust trust = Trust::kVerify);
   size_t count() const { return count_; }
-  const float* norms() const { return norms_; }      // may be unaligned: read through kernels or memcpy
-  const float* vectors() const { return vectors_; }  // count x dimensions, row-major, may be unaligned
+  const float* residual_norms() const { return norms_; }  // may be unaligned: read through kernels or memcpy
+  const float* sign_scales() const { return scales_; }    // may be unaligned
+  const uint8_t* sign_plane() const { return signs_; }    // interleaved, whole blocks
   ByteView key(size_t i) const;
 
  private:
@@ -100,18 +130,45 @@ class ScanRange {
   const uint8_t* key_ends_ = nullptr;
   ByteView keys_;
   const float* norms_ = nullptr;
-  const float* vectors_ = nullptr;
+  const float* scales_ = nullptr;
+  const uint8_t* signs_ = nullptr;
+};
+
+// Where an extension range has its factors, which come first, and the code of one entry.
+uint64_t ExtensionFactorsEnd(size_t count);
+uint64_t ExtensionCodeOffset(const CodeShape& codes, size_t count, size_t i);
+
+// A decoded extension range. Throws and accepts what ScanRange does.
+class ExtensionRange {
+ public:
+  ExtensionRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key,
+                 Trust trust = Trust::kVerify);
+  CodeFactors factors(size_t i) const;
+  const uint8_t* code(size_t i) const { return codes_ + i * code_bytes_; }  // (bits - 1) planes, any alignment
+
+ private:
+  const uint8_t* scales_ = nullptr;
+  const uint8_t* errors_ = nullptr;
+  const uint8_t* codes_ = nullptr;
+  size_t code_bytes_ = 0;
 };
 
 // A decoded metadata range.
 class MetadataRange {
  public:
-  MetadataRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key);
+  MetadataRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key,
+                Trust trust = Trust::kVerify);
   ByteView row(size_t i) const;
 
  private:
   const uint8_t* ends_ = nullptr;
   ByteView rows_;
 };
+
+// One vector of a raw plane, read alone: `bytes` are RawBytes() long and lie at `offset` of the object, which is
+// raw_offset + i * RawBytes(). Throws kCorrupted unless checksum and length fit and all elements are finite.
+// REQUIRES: vector.size() == shape.codes.dimensions.
+void DecodeRaw(ByteView bytes, uint64_t offset, const SegmentShape& shape, const std::string& key,
+               std::span<float> vector, Trust trust = Trust::kVerify);
 
 }  // namespace s3v

@@ -1,5 +1,6 @@
-// Assign: rows to lists, through the parents nearest to each.
+// Assign and AssignTwice: rows to lists, through the parents nearest to each.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -10,6 +11,8 @@
 
 namespace s3v {
 namespace {
+
+constexpr float kSoarLambda = 1;
 
 class Assigner {
  public:
@@ -29,43 +32,141 @@ class Assigner {
   // distances may be empty.
   void Run(std::span<const float> rows, std::span<uint32_t> assignment, std::span<float> distances) const {
     const size_t width = centroids_.width;
-    const size_t count = assignment.size();
-    std::vector<float> centred(rows.size());
-    for (size_t i = 0; i < count; ++i) Centre(rows.subspan(i * width, width), origin_, centred.data() + i * width);
-    std::vector<float> best(count, std::numeric_limits<float>::max());
+    const std::vector<float> centred = Centred(rows);
+    const std::vector<std::vector<uint32_t>> trying = RowsByParent(centred, assignment.size());
     std::fill(assignment.begin(), assignment.end(), 0u);
-
-    const std::vector<std::vector<uint32_t>> trying = RowsByParent(centred, count);
+    Least nearest(assignment);
     std::vector<float> gathered, products;
     for (size_t p = 0; p < centroids_.parent_count(); ++p) {
-      const std::vector<uint32_t>& members = trying[p];
-      const uint32_t first = centroids_.first_list[p];
-      const uint32_t lists = centroids_.first_list[p + 1] - first;
-      if (members.empty() || lists == 0) continue;
-      gathered.resize(members.size() * width);
-      for (size_t i = 0; i < members.size(); ++i) {
-        std::copy_n(centred.data() + members[i] * width, width, gathered.data() + i * width);
-      }
-      products.resize(members.size() * lists);
-      kernels::DotMatrix(gathered.data(), members.size(), centroids_.lists.data() + first * width, lists, width,
-                         products.data(), lists);
-      for (size_t i = 0; i < members.size(); ++i) {
-        const uint32_t row = members[i];
-        for (uint32_t l = 0; l < lists; ++l) {
-          const float score = list_lengths_[first + l] - 2 * products[i * lists + l];
-          if (score >= best[row]) continue;
-          best[row] = score;
-          assignment[row] = first + l;
-        }
-      }
+      Multiply(centred, trying[p], p, gathered, products);
+      OfferLists(trying[p], p, products, nearest);
     }
     for (size_t i = 0; i < distances.size(); ++i) {
-      kernels::SquaredL2Rows(rows.data() + i * width, centroids_.lists.data() + assignment[i] * width, 1, width,
-                             &distances[i]);
+      kernels::SquaredL2Rows(rows.data() + i * width, Centroid(assignment[i]).data(), 1, width, &distances[i]);
+    }
+  }
+
+  void RunTwice(std::span<const float> rows, std::span<uint32_t> first, std::span<uint32_t> second) const {
+    const std::vector<float> centred = Centred(rows);
+    const std::vector<std::vector<uint32_t>> trying = RowsByParent(centred, first.size());
+    std::fill(first.begin(), first.end(), 0u);
+    Least nearest(first);
+    std::vector<float> gathered, along;
+    std::vector<std::vector<float>> products(centroids_.parent_count());  // both choices need them
+    for (size_t p = 0; p < products.size(); ++p) {
+      Multiply(centred, trying[p], p, gathered, products[p]);
+      OfferLists(trying[p], p, products[p], nearest);
+    }
+
+    const Residuals residuals = ResidualsOf(rows, first);
+    std::copy(first.begin(), first.end(), second.begin());
+    Least best(second);
+    for (size_t p = 0; p < products.size(); ++p) {
+      Multiply(residuals.values, trying[p], p, gathered, along);
+      OfferSecondLists(trying[p], p, products[p], along, residuals, first, best);
     }
   }
 
  private:
+  // For each row the list of the least score so far; what was there before while there is none.
+  struct Least {
+    explicit Least(std::span<uint32_t> assigned)
+        : lists(assigned), scores(assigned.size(), std::numeric_limits<float>::max()) {}
+
+    void Offer(uint32_t row, uint32_t list, float score) {
+      if (!(score < scores[row])) return;
+      scores[row] = score;
+      lists[row] = list;
+    }
+
+    std::span<uint32_t> lists;
+    std::vector<float> scores;
+  };
+
+  // Rows less the first centroid of each.
+  struct Residuals {
+    std::vector<float> values;
+    std::vector<float> inverse_lengths;  // 0 for a row that is its centroid
+    std::vector<float> along_first;      // <r, r + first centroid>: less <r, centroid> it is <r, r'>
+  };
+
+  std::span<const float> Centroid(uint32_t list) const {
+    return std::span(centroids_.lists).subspan(list * centroids_.width, centroids_.width);
+  }
+
+  size_t ListsOf(size_t parent) const { return centroids_.first_list[parent + 1] - centroids_.first_list[parent]; }
+
+  std::vector<float> Centred(std::span<const float> rows) const {
+    std::vector<float> centred(rows.size());
+    for (size_t i = 0; i < rows.size(); i += centroids_.width) {
+      Centre(rows.subspan(i, centroids_.width), origin_, centred.data() + i);
+    }
+    return centred;
+  }
+
+  // Products of the members among the rows with the parent's lists: members x lists.
+  void Multiply(std::span<const float> rows, std::span<const uint32_t> members, size_t parent,
+                std::vector<float>& gathered, std::vector<float>& products) const {
+    const size_t width = centroids_.width;
+    const size_t lists = ListsOf(parent);
+    gathered.resize(members.size() * width);
+    for (size_t i = 0; i < members.size(); ++i) {
+      std::copy_n(rows.data() + members[i] * width, width, gathered.data() + i * width);
+    }
+    products.resize(members.size() * lists);
+    kernels::DotMatrix(gathered.data(), members.size(), centroids_.lists.data() + centroids_.first_list[parent] * width,
+                       lists, width, products.data(), lists);
+  }
+
+  // |x - c|^2 less what all lists of a row have in common.
+  float Score(uint32_t list, float product) const { return list_lengths_[list] - 2 * product; }
+
+  void OfferLists(std::span<const uint32_t> members, size_t parent, std::span<const float> products,
+                  Least& nearest) const {
+    const uint32_t first = centroids_.first_list[parent];
+    const size_t lists = ListsOf(parent);
+    for (size_t i = 0; i < members.size(); ++i) {
+      for (uint32_t l = 0; l < lists; ++l) {
+        nearest.Offer(members[i], first + l, Score(first + l, products[i * lists + l]));
+      }
+    }
+  }
+
+  // `along` are the products of the residuals.
+  void OfferSecondLists(std::span<const uint32_t> members, size_t parent, std::span<const float> products,
+                        std::span<const float> along, const Residuals& residuals, std::span<const uint32_t> taken,
+                        Least& best) const {
+    const uint32_t first = centroids_.first_list[parent];
+    const size_t lists = ListsOf(parent);
+    for (size_t i = 0; i < members.size(); ++i) {
+      const uint32_t row = members[i];
+      for (uint32_t l = 0; l < lists; ++l) {
+        if (first + l == taken[row]) continue;
+        const float parallel = (residuals.along_first[row] - along[i * lists + l]) * residuals.inverse_lengths[row];
+        const float loss = Score(first + l, products[i * lists + l]) + kSoarLambda * parallel * parallel;
+        best.Offer(row, first + l, loss);
+      }
+    }
+  }
+
+  Residuals ResidualsOf(std::span<const float> rows, std::span<const uint32_t> first) const {
+    const size_t width = centroids_.width;
+    Residuals residuals{.values = std::vector<float>(rows.size()),
+                        .inverse_lengths = std::vector<float>(first.size()),
+                        .along_first = std::vector<float>(first.size())};
+    for (size_t i = 0; i < first.size(); ++i) {
+      float* residual = residuals.values.data() + i * width;
+      Centre(rows.subspan(i * width, width), Centroid(first[i]), residual);
+      float square = 0;
+      float along = 0;
+      kernels::DotRows(residual, residual, 1, width, &square);
+      kernels::DotRows(residual, Centroid(first[i]).data(), 1, width, &along);
+      residuals.inverse_lengths[i] = square > 0 ? 1 / std::sqrt(square) : 0;
+      residuals.along_first[i] = square + along;
+    }
+    return residuals;
+  }
+
   std::vector<float> OriginOfParents() const {
     std::vector<uint32_t> all(centroids_.parent_count());
     std::iota(all.begin(), all.end(), 0u);
@@ -102,18 +203,30 @@ class Assigner {
   const std::vector<float> list_lengths_;
 };
 
+// Few of a chunk's rows try the same parent, and the product needs several to pay for bringing the lists into place.
+constexpr size_t kMostRows = 1024;
+
 }  // namespace
 
 void Assign(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
             std::span<uint32_t> assignment, std::span<float> distances, Stop& stop) {
   const Assigner assigner(centroids, options.parents_tried);
   const size_t width = centroids.width;
-  // Few of a chunk's rows try the same parent, and the product needs several to pay for bringing the lists into place.
-  constexpr size_t kRows = 1024;
-  ParallelFor(assignment.size(), RowsPerChunk(assigner.multiply_adds_per_row(), kRows), options.threads, stop,
+  ParallelFor(assignment.size(), RowsPerChunk(assigner.multiply_adds_per_row(), kMostRows), options.threads, stop,
               [&](size_t begin, size_t end) {
                 assigner.Run(rows.subspan(begin * width, (end - begin) * width), assignment.subspan(begin, end - begin),
                              distances.empty() ? distances : distances.subspan(begin, end - begin));
+              });
+}
+
+void AssignTwice(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
+                 std::span<uint32_t> first, std::span<uint32_t> second, Stop& stop) {
+  const Assigner assigner(centroids, options.parents_tried);
+  const size_t width = centroids.width;
+  ParallelFor(first.size(), RowsPerChunk(2 * assigner.multiply_adds_per_row(), kMostRows), options.threads, stop,
+              [&](size_t begin, size_t end) {
+                assigner.RunTwice(rows.subspan(begin * width, (end - begin) * width), first.subspan(begin, end - begin),
+                                  second.subspan(begin, end - begin));
               });
 }
 

@@ -24,6 +24,13 @@ struct Centroids {
   size_t list_count() const { return first_list.empty() ? 0 : first_list.back(); }
 };
 
+// The lists that a row lies in: twice the same for a row that lies in one only.
+struct ListPair {
+  uint32_t first = 0;
+  uint32_t second = 0;
+  bool operator==(const ListPair&) const = default;
+};
+
 struct TrainOptions {
   size_t lists = 1;  // wanted; fewer when there are fewer distinct rows. At least one list results from any sample
   int iterations = 10;
@@ -43,6 +50,15 @@ struct AssignOptions {
 };
 void Assign(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
             std::span<uint32_t> assignment, std::span<float> distances, Stop& stop);
+
+// Assigns each row to two lists: the first as Assign does, the second the one that best makes up for the first where
+// that fails (SOAR: Sun et al., "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS 2023, arXiv
+// 2404.00774). With r and r' the row less the first and the second centroid, it has the least
+//   |r'|^2 + lambda <r', r / |r|>^2        lambda = 1
+// among the other lists of the tried parents: a query that is far from the first centroid along r is not far from the
+// second for the same reason. second[i] == first[i] where there is no other list.
+void AssignTwice(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
+                 std::span<uint32_t> first, std::span<uint32_t> second, Stop& stop);
 
 // One Lloyd step over all rows of a table, in blocks: Add assigned blocks, then Apply moves each list to the mean of
 // its rows (empty lists stay) and parents to the mean of theirs.

@@ -24,7 +24,8 @@ NeighbourLists::NeighbourLists(std::span<const float> queries, size_t width, std
 }
 
 void NeighbourLists::Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment,
-                         int threads, Stop& stop) {
+                         std::span<const uint32_t> second_assignment, int threads, Stop& stop) {
+  const std::span<const uint32_t> seconds = second_assignment.empty() ? assignment : second_assignment;
   constexpr size_t kQueries = 64;
   constexpr size_t kRowsInCache = 256;
   const size_t block = RowsPerChunk(static_cast<double>(kQueries * width_), kRowsInCache);
@@ -32,13 +33,13 @@ void NeighbourLists::Add(std::span<const float> rows, uint64_t first_row, std::s
     const size_t count = std::min(block, assignment.size() - begin);
     ParallelFor(own_rows_.size(), kQueries, threads, stop, [&](size_t first, size_t last) {
       AddToQueries(first, last, rows.subspan(begin * width_, count * width_), first_row + begin,
-                   assignment.subspan(begin, count));
+                   assignment.subspan(begin, count), seconds.subspan(begin, count));
     });
   }
 }
 
 void NeighbourLists::AddToQueries(size_t begin, size_t end, std::span<const float> rows, uint64_t first_row,
-                                  std::span<const uint32_t> assignment) {
+                                  std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment) {
   const size_t count = assignment.size();
   const size_t queries = end - begin;
   std::vector<float> centred(count * width_);
@@ -51,16 +52,16 @@ void NeighbourLists::AddToQueries(size_t begin, size_t end, std::span<const floa
     for (size_t q = begin; q < end; ++q) {
       const float score = lengths[i] - 2 * products[i * queries + q - begin];
       if (score <= nearest_[q].Threshold() && first_row + i != own_rows_[q]) {
-        nearest_[q].Offer(score, {first_row + i, assignment[i]});
+        nearest_[q].Offer(score, {first_row + i, {assignment[i], second_assignment[i]}});
       }
     }
   }
 }
 
-std::vector<std::vector<uint32_t>> NeighbourLists::Take() {
-  std::vector<std::vector<uint32_t>> lists(nearest_.size());
+std::vector<std::vector<ListPair>> NeighbourLists::Take() {
+  std::vector<std::vector<ListPair>> lists(nearest_.size());
   for (size_t q = 0; q < nearest_.size(); ++q) {
-    for (const auto& item : nearest_[q].TakeSorted()) lists[q].push_back(item.id.list);
+    for (const auto& item : nearest_[q].TakeSorted()) lists[q].push_back(item.id.lists);
   }
   return lists;
 }

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "base/stop.h"
+#include "ivf/kmeans.h"
 #include "ivf/topk.h"
 
 namespace s3v {
 
-// Add* Take. Rows come in blocks, in the assignment space, each with the list it was assigned to. Brute force, but as a
+// Add* Take. Rows come in blocks, in the assignment space, each with the list or the two lists it was
+// assigned to. Brute force, but as a
 // dense product: an eleventh of the time that scoring row by row takes. Memory: O(queries * (width + k)) and a small
 // block a thread.
 class NeighbourLists {
@@ -20,22 +22,23 @@ class NeighbourLists {
   // neighbour.
   NeighbourLists(std::span<const float> queries, size_t width, std::span<const uint64_t> own_rows, size_t k);
 
-  // `rows` has the numbers from `first_row` on; row i lies in list assignment[i].
-  void Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment, int threads,
-           Stop& stop);
+  // `rows` has the numbers from `first_row` on; row i lies in list assignment[i], and in second_assignment[i] too
+  // unless that is empty.
+  void Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment,
+           std::span<const uint32_t> second_assignment, int threads, Stop& stop);
 
   // For each query the lists of its k nearest rows (fewer when fewer rows came), nearest first.
-  std::vector<std::vector<uint32_t>> Take();
+  std::vector<std::vector<ListPair>> Take();
 
  private:
   struct Row {
     uint64_t number;
-    uint32_t list;
+    ListPair lists;
     bool operator<(const Row& other) const { return number < other.number; }
   };
 
   void AddToQueries(size_t begin, size_t end, std::span<const float> rows, uint64_t first_row,
-                    std::span<const uint32_t> assignment);
+                    std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment);
 
   size_t width_;
   std::vector<float> origin_;   // near the queries: subtracted from both sides

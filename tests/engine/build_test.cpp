@@ -34,7 +34,7 @@ std::vector<std::string> StoredKeys(ObjectStore& store) {
 // All rows, nearest first, by reading every list.
 std::vector<std::string> ReadAll(SmallIndex& index, std::span<const float> query) {
   Search search = index.Open(query, {.k = index.table.rows() + 1});
-  return KeysOf(search.Next(index.table.rows() + 1, index.stop));
+  return index.Answer(search, index.table.rows() + 1);
 }
 
 TEST(Build, ManifestNamesEveryObjectOfTheStore) {
@@ -110,7 +110,7 @@ TEST(Build, LittleMemorySpillsAndLosesNothing) {
     Search search(navigation, table.row(0), {.k = 20000}, *store);
     const auto found = KeysOf(search.Next(20000, stop));
     EXPECT_EQ(std::set<std::string>(found.begin(), found.end()).size(), 20000U);
-    EXPECT_EQ(testing::Overlap({found.begin(), found.begin() + 100}, truth), 1.0);
+    EXPECT_GE(testing::Overlap({found.begin(), found.begin() + 100}, truth), 0.9) << "by their bounds";
   }
 }
 
@@ -212,7 +212,7 @@ TEST(Build, ProgressTellsThePhasesInOrder) {
   for (size_t i = 0; i < table.rows(); ++i)
     build.Add(AsBytes(IntegerKey(static_cast<int64_t>(i))), table.row(i), MetadataOf(i), stop);
   build.Finish(stop);
-  EXPECT_THAT(phases, ElementsAre("reading", "training", "assigning", "calibrating", "writing"));
+  EXPECT_THAT(phases, ElementsAre("reading", "training", "assigning", "calibrating", "encoding", "writing"));
 }
 
 TEST(Build, CancelAtEveryPollPublishesNothing) {
@@ -240,6 +240,7 @@ TEST(Build, FailureAtEveryStoreCallPublishesNothing) {
   const Table table = Clustered(12000, 64, 20, 1);
   BuildOptions options = SmallOptions(table, Metric::kL2, 10);
   options.memory_bytes = 1 << 20;  // several segments
+  options.raw = RawPlane::kFloat32;
   NeverStop stop;
   int n = 0;
   for (bool finished = false; !finished; ++n) {
@@ -320,7 +321,7 @@ TEST(Build, ListsLieInChainOrder) {
   const std::vector<Piece>& pieces = index.navigation->delta.pieces;
   ASSERT_EQ(index.navigation->delta.segments.size(), 1U);
   for (size_t i = 1; i < pieces.size(); ++i) {
-    EXPECT_EQ(pieces[i].scan_offset, pieces[i - 1].scan_offset + pieces[i - 1].scan_length);
+    EXPECT_EQ(pieces[i].scan_offset, pieces[i - 1].extension_offset() + pieces[i - 1].extension_length);
   }
 }
 

@@ -14,7 +14,11 @@ namespace {
 
 // Every row comes back in its list, once, with its own vector and metadata; pieces and segments keep their bounds.
 void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, size_t metadata_bytes) {
-  const SegmentShape shape{.index = {9}, .dimensions = 16, .key_kind = KeyKind::kText, .has_metadata = true};
+  const SegmentShape shape{.index = {9},
+                           .codes = {.dimensions = 16, .bits = 4},
+                           .key_kind = KeyKind::kText,
+                           .has_metadata = true,
+                           .raw = RawPlane::kFloat32};
   std::vector<ListSize> lists;
   for (const uint32_t size : sizes) lists.push_back({size, size * (8 + metadata_bytes)});
   auto store = MakeMemoryStore();
@@ -29,8 +33,16 @@ void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, s
       const uint64_t number = uint64_t{list} << 32 | i;
       std::vector<float> vector(16, static_cast<float>(i));
       vector[1] = static_cast<float>(list);
-      writer.Add(list, {reinterpret_cast<const uint8_t*>(&number), 8}, vector,
-                 Bytes(metadata_bytes, static_cast<uint8_t>(i)));
+      const uint64_t signs[] = {i};
+      const uint64_t extension[] = {i, list, 7};
+      const Bytes metadata(metadata_bytes, static_cast<uint8_t>(i));
+      writer.Add(list, {.key = {reinterpret_cast<const uint8_t*>(&number), 8},
+                        .signs = signs,
+                        .extension = extension,
+                        .sign_factors = {static_cast<float>(i), 1},
+                        .code_factors = {static_cast<float>(list), 1},
+                        .vector = vector,
+                        .metadata = metadata});
       ++rows;
     }
   }
@@ -53,12 +65,24 @@ void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, s
     const ScanRange scan(ByteView(segment).subspan(piece.scan_offset, piece.scan_length), piece, read, key);
     const MetadataRange metadata(ByteView(segment).subspan(piece.metadata_offset, piece.metadata_length), piece, read,
                                  key);
+    const ExtensionRange extension(ByteView(segment).subspan(piece.extension_offset(), piece.extension_length), piece,
+                                   read, key);
     for (size_t i = 0; i < scan.count(); ++i) {
       uint64_t number;
       std::memcpy(&number, scan.key(i).data(), 8);
       ASSERT_EQ(number >> 32, piece.list);
-      float values[2];
-      std::memcpy(values, reinterpret_cast<const char*>(scan.vectors()) + i * 16 * sizeof(float), sizeof values);
+      float norm;
+      std::memcpy(&norm, reinterpret_cast<const uint8_t*>(scan.residual_norms()) + i * sizeof norm, sizeof norm);
+      ASSERT_EQ(norm, static_cast<float>(number & 0xffffffff));
+      uint64_t code[3];
+      std::memcpy(code, extension.code(i), sizeof code);
+      ASSERT_EQ(code[0], number & 0xffffffff);
+      ASSERT_EQ(code[1], piece.list);
+      ASSERT_EQ(extension.factors(i).scale, static_cast<float>(piece.list));
+      const size_t raw_bytes = RawBytes(RawPlane::kFloat32, 16);
+      std::vector<float> values(16);
+      DecodeRaw(ByteView(segment).subspan(piece.raw_offset + i * raw_bytes, raw_bytes),
+                piece.raw_offset + i * raw_bytes, read, key, values);
       ASSERT_EQ(values[0], static_cast<float>(number & 0xffffffff));
       ASSERT_EQ(values[1], static_cast<float>(piece.list));
       ASSERT_EQ(metadata.row(i).size(), metadata_bytes);

@@ -54,9 +54,9 @@ TEST_P(SearchByMetric, DefaultRuleReachesItsRecallWithoutReadingAll) {
   uint64_t scanned = 0;
   for (size_t q = 0; q < Queries().rows(); ++q) {
     Search search = index.Open(Queries().row(q), {.k = 10});
-    const auto found = search.Next(10, index.stop);
+    const auto found = index.Answer(search, 10);
     ASSERT_THAT(found, SizeIs(10));
-    recall += testing::Overlap(KeysOf(found), index.Nearest(Queries().row(q), 10)) / 100;
+    recall += testing::Overlap(found, index.Nearest(Queries().row(q), 10)) / 100;
     scanned += search.stats().entries_scanned;
   }
   EXPECT_GE(recall, 0.95);
@@ -67,26 +67,36 @@ TEST_P(SearchByMetric, AllListsGiveTheExactAnswerInOrder) {
   SmallIndex& index = Shared(GetParam());
   for (size_t q = 0; q < 20; ++q) {
     Search search = index.Open(Queries().row(q), {.k = 50, .probes = 40});
-    EXPECT_THAT(KeysOf(search.Next(50, index.stop)), ElementsAreArray(index.Nearest(Queries().row(q), 50)));
+    EXPECT_THAT(index.Answer(search, 50), ElementsAreArray(index.Nearest(Queries().row(q), 50)));
     EXPECT_TRUE(search.stats().exhausted);
     EXPECT_EQ(search.stats().lists_probed, 40U);
     EXPECT_EQ(search.stats().entries_scanned, 5000U);
   }
 }
 
-TEST_P(SearchByMetric, LowerBoundsHoldAndAscendLikeTheScores) {
-  SmallIndex& index = Shared(GetParam());
-  Search search = index.Open(Queries().row(3), {.k = 200, .probes = 40});
-  float last = -std::numeric_limits<float>::infinity();
-  for (const Candidate& candidate : search.Next(200, index.stop)) {
-    EXPECT_GE(candidate.score, last);
-    last = candidate.score;
-    size_t row = 0;
-    for (const char c : candidate.key.substr(1)) row = row << 8 | static_cast<uint8_t>(c);
-    const double exact = ExactDistance(GetParam(), Queries().row(3), index.table.row(row));
-    EXPECT_LE(candidate.lower_bound, exact);
-    EXPECT_NEAR(candidate.lower_bound, exact, 1e-3 * (1 + std::abs(exact)));
+// Bounds hold as often as 1.9 standard deviations say (97 of 100), and estimates are as near as their bounds tell.
+void ExpectBounds(SmallIndex& index, std::span<const float> query, const std::vector<Candidate>& all) {
+  double last = -std::numeric_limits<double>::infinity();
+  size_t violations = 0;
+  size_t far = 0;
+  for (const Candidate& candidate : all) {
+    EXPECT_GE(candidate.lower_bound, last);
+    last = candidate.lower_bound;
+    const double exact = ExactDistance(index.metric, query, index.table.row(SmallIndex::RowOf(candidate.key)));
+    EXPECT_LE(candidate.lower_bound, candidate.estimate);
+    violations += candidate.lower_bound > exact ? 1 : 0;
+    far += std::abs(candidate.estimate - exact) > 2 * (candidate.estimate - candidate.lower_bound) ? 1 : 0;
   }
+  EXPECT_LE(static_cast<double>(violations), 0.05 * static_cast<double>(all.size()));
+  EXPECT_LE(static_cast<double>(far), 0.01 * static_cast<double>(all.size()));
+}
+
+TEST_P(SearchByMetric, LowerBoundsHoldAndAscend) {
+  SmallIndex& index = Shared(GetParam());
+  Search search = index.Open(Queries().row(3), {.k = 2000, .probes = 40});
+  const auto all = search.Next(2000, index.stop);
+  ASSERT_THAT(all, SizeIs(2000));
+  ExpectBounds(index, Queries().row(3), all);
 }
 
 // A few very long rows, nearly orthogonal to the query: their scores are off by more than the others' whole range.
@@ -99,16 +109,11 @@ TEST(Search, InnerProductBoundsAscendOverRowsOfAnyLength) {
   }
   SmallIndex index(table, SmallOptions(table, Metric::kInnerProduct, 8));
   Search search = index.Open(query, {.k = 2000, .probes = 8});
-  double last = -std::numeric_limits<double>::infinity();
   const auto all = search.Next(2000, index.stop);
   ASSERT_EQ(all.size(), 2000U);
-  for (const Candidate& candidate : all) {
-    EXPECT_GE(candidate.lower_bound, last);
-    last = candidate.lower_bound;
-    size_t row = 0;
-    for (const char c : candidate.key.substr(1)) row = row << 8 | static_cast<uint8_t>(c);
-    EXPECT_LE(candidate.lower_bound, ExactDistance(Metric::kInnerProduct, query, index.table.row(row)));
-  }
+  ExpectBounds(index, query, all);
+  Search ten = index.Open(query, {.k = 10, .probes = 8});
+  EXPECT_THAT(index.Answer(ten, 10), ElementsAreArray(index.Nearest(query, 10)));
 }
 
 // Pending inserts are in no list: they must not make a query read more.
@@ -139,8 +144,7 @@ TEST_P(SearchByMetric, FilteredAnswersAreExactOnceAllIsRead) {
     while (search.Widen(index.stop)) {
     }
     EXPECT_TRUE(search.stats().exhausted);
-    EXPECT_THAT(KeysOf(search.Next(10, index.stop)), ElementsAreArray(index.Nearest(Queries().row(5), 10, passes)))
-        << json;
+    EXPECT_THAT(index.Answer(search, 10), ElementsAreArray(index.Nearest(Queries().row(5), 10, passes))) << json;
   }
 }
 
@@ -152,7 +156,7 @@ TEST_P(SearchByMetric, FiltersDoNotCostRecall) {
     double recall = 0;
     for (size_t q = 0; q < 40; ++q) {
       Search search = index.Open(Queries().row(q), {.k = 10, .filter = filter.get()});
-      recall += testing::Overlap(KeysOf(search.Next(10, index.stop)), index.Nearest(Queries().row(q), 10, passes)) / 40;
+      recall += testing::Overlap(index.Answer(search, 10), index.Nearest(Queries().row(q), 10, passes)) / 40;
       const SearchStats& stats = search.stats();
       EXPECT_TRUE(stats.exhausted || stats.entries_matched >= 100) << stats.entries_matched;
     }
@@ -173,9 +177,9 @@ TEST(Search, OneWaveWithoutFilterNoMetadataRead) {
 TEST(Search, InFlightBytesSplitIntoWaves) {
   SmallIndex& index = Shared(Metric::kL2);
   const StoreCounters before = index.store->counters();
-  Search search = index.Open(Queries().row(0), {.k = 10, .probes = 40, .in_flight_bytes = 64 * 1024});
-  EXPECT_THAT(KeysOf(search.Next(10, index.stop)), ElementsAreArray(index.Nearest(Queries().row(0), 10)));
-  // 5,000 entries of 140 bytes.
+  Search search = index.Open(Queries().row(0), {.k = 10, .probes = 40, .in_flight_bytes = 16 * 1024});
+  EXPECT_THAT(index.Answer(search, 10), ElementsAreArray(index.Nearest(Queries().row(0), 10)));
+  // 5,000 entries of 56 bytes.
   EXPECT_GE(index.store->counters().waves - before.waves, 10U);
 }
 
@@ -184,14 +188,14 @@ TEST(Search, OnlyTheseKeys) {
   const KeySet only = {IntegerKey(3), IntegerKey(77), IntegerKey(4999), IntegerKey(1000000)};
   const auto passes = [](size_t row) { return row == 3 || row == 77 || row == 4999; };
   Search search = index.Open(Queries().row(0), {.k = 10, .only = &only});
-  EXPECT_THAT(KeysOf(search.Next(10, index.stop)), ElementsAreArray(index.Nearest(Queries().row(0), 10, passes)));
+  EXPECT_THAT(index.Answer(search, 10), ElementsAreArray(index.Nearest(Queries().row(0), 10, passes)));
   EXPECT_TRUE(search.stats().exhausted) << "a key that no entry has could be anywhere";
 
   // All of them found: no need to read on.
   const std::string nearest = index.Nearest(Queries().row(0), 1)[0];
   const KeySet one = {nearest};
   Search quick = index.Open(Queries().row(0), {.k = 10, .only = &one});
-  EXPECT_THAT(KeysOf(quick.Next(10, index.stop)), ::testing::ElementsAre(nearest));
+  EXPECT_THAT(index.Answer(quick, 10), ::testing::ElementsAre(nearest));
   EXPECT_FALSE(quick.stats().exhausted);
 
   const KeySet none;
@@ -204,7 +208,7 @@ TEST(Search, WithoutTheseKeys) {
   const auto nearest = index.Nearest(Queries().row(1), 30);
   const KeySet without(nearest.begin(), nearest.begin() + 20);
   Search search = index.Open(Queries().row(1), {.k = 10, .probes = 40, .without = &without});
-  EXPECT_THAT(KeysOf(search.Next(10, index.stop)),
+  EXPECT_THAT(index.Answer(search, 10),
               ElementsAreArray(std::vector<std::string>(nearest.begin() + 20, nearest.end())));
 
   KeySet all;
@@ -223,7 +227,7 @@ TEST(Search, FilterAndBothKeySetsTogether) {
   Search search = index.Open(Queries().row(2),
                              {.k = 500, .probes = 40, .filter = filter.get(), .only = &only, .without = &without});
   const auto passes = [](size_t row) { return row % 7 != 0 && row < 1000 && row % 2 == 0 && row % 3 != 0; };
-  EXPECT_THAT(KeysOf(search.Next(5000, index.stop)), ElementsAreArray(index.Nearest(Queries().row(2), 5000, passes)));
+  EXPECT_THAT(index.Answer(search, 5000), ElementsAreArray(index.Nearest(Queries().row(2), 5000, passes)));
 }
 
 TEST(Search, FewerThanKWidens) {
@@ -235,25 +239,45 @@ TEST(Search, FewerThanKWidens) {
   EXPECT_TRUE(everything.stats().exhausted);
 }
 
-// Far more is asked for than was kept: nothing is lost, nothing comes twice, order holds.
+// Far more is asked for than was kept: nothing is lost, nothing comes twice.
 TEST(Search, CandidatesBeyondThoseKept) {
   SmallIndex& index = Shared(Metric::kL2);
   for (const size_t step : {1U, 7U, 500U}) {
     Search search = index.Open(Queries().row(4), {.k = 1, .probes = 40});
     std::set<std::string> keys;
-    float last = 0;
     for (;;) {
       const auto found = search.Next(step, index.stop);
       for (const Candidate& candidate : found) {
-        EXPECT_GE(candidate.score, last);
         EXPECT_TRUE(keys.insert(candidate.key).second) << "came twice";
-        last = candidate.score;
       }
       if (found.size() < step) break;
     }
     EXPECT_THAT(keys, SizeIs(5000)) << step;
     EXPECT_EQ(search.stats().entries_scanned, 5000U) << "a second reading counts once";
   }
+}
+
+// Many queries are one search: each answers as it would alone, and no list is read twice.
+TEST(Search, ManyQueriesReadEachListOnce) {
+  SmallIndex& index = Shared(Metric::kL2);
+  std::vector<float> queries(Queries().vectors.begin(), Queries().vectors.begin() + 20 * 32);
+  const StoreCounters before = index.store->counters();
+  Search many = index.Open(queries, {.k = 10});
+  ASSERT_EQ(many.query_count(), 20U);
+  std::vector<std::vector<std::string>> answers;
+  for (size_t q = 0; q < 20; ++q) answers.push_back(index.Answer(many, 10, true, q));
+  EXPECT_EQ(index.store->counters().waves - before.waves, 1U);
+  const uint64_t bytes = index.store->counters().bytes_read - before.bytes_read;
+  uint64_t size = 0;
+  for (const SegmentInfo& segment : index.built.manifest.segments) size += segment.length;
+  EXPECT_LE(bytes, size);
+  uint64_t alone = 0;
+  for (size_t q = 0; q < 20; ++q) {
+    Search one = index.Open(Queries().row(q), {.k = 10});
+    EXPECT_EQ(answers[q], index.Answer(one, 10)) << q;
+    alone += one.stats().entries_scanned;
+  }
+  EXPECT_EQ(many.stats().entries_scanned, alone);
 }
 
 TEST(Search, WideningLosesNothingAndRepeatsNothing) {
@@ -264,8 +288,6 @@ TEST(Search, WideningLosesNothingAndRepeatsNothing) {
     for (;;) {
       const auto found = search.Next(40, index.stop);
       if (found.empty()) break;
-      EXPECT_TRUE(std::is_sorted(found.begin(), found.end(),
-                                 [](const Candidate& a, const Candidate& b) { return a.score < b.score; }));
       for (const Candidate& candidate : found) keys.insert(candidate.key);
       if (keys.size() % 3 == 0) break;  // widen while some are still kept
     }
@@ -281,10 +303,10 @@ TEST(Search, BudgetStopsBeforeItIsExceeded) {
   SmallIndex& index = Shared(Metric::kL2);
   const uint64_t before = index.store->counters().bytes_read;
   index.store->coalesce_gap = 0;
-  Search search = index.Open(Queries().row(0), {.k = 10, .probes = 40, .max_bytes = 100000});
+  Search search = index.Open(Queries().row(0), {.k = 10, .probes = 40, .max_bytes = 50000});
   EXPECT_THAT(search.Next(10, index.stop), SizeIs(10));
   index.store->coalesce_gap = 64 * 1024;
-  EXPECT_LE(index.store->counters().bytes_read - before, 100000U);
+  EXPECT_LE(index.store->counters().bytes_read - before, 50000U);
   EXPECT_TRUE(search.stats().budget_reached);
   EXPECT_FALSE(search.stats().exhausted);
   EXPECT_LT(search.stats().lists_probed, 40U);

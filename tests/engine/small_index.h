@@ -109,8 +109,34 @@ struct SmallIndex {
   }
 
   Search Open(std::span<const float> query, const SearchOptions& options) {
+    opened.assign(query.begin(), query.end());
     return Search(navigation, query, options, *store);
   }
+
+  static size_t RowOf(const std::string& key) {
+    size_t row = 0;
+    for (const char c : key.substr(1)) row = row << 8 | static_cast<uint8_t>(c);
+    return row;
+  }
+
+  // What a caller with the source makes of the search that was opened last (query number `number` of it): candidates
+  // ranked by exact distance until no other can be among the k nearest, wider while there are too few.
+  std::vector<std::string> Answer(Search& search, size_t k, bool may_widen = true, size_t number = 0) {
+    const auto query = std::span(opened).subspan(number * table.dimensions, table.dimensions);
+    std::vector<std::pair<double, std::string>> hits;
+    for (;;) {
+      const double worst = hits.size() < k ? std::numeric_limits<double>::infinity() : hits[k - 1].first;
+      const auto found = search.Next(number, 16, worst, stop);
+      if (found.empty() && (hits.size() >= k || !may_widen || !search.Widen(number, stop))) break;
+      for (const Candidate& candidate : found)
+        hits.emplace_back(ExactDistance(metric, query, table.row(RowOf(candidate.key))), candidate.key);
+      std::sort(hits.begin(), hits.end());
+    }
+    std::vector<std::string> keys;
+    for (size_t i = 0; i < std::min(k, hits.size()); ++i) keys.push_back(hits[i].second);
+    return keys;
+  }
+  std::vector<float> opened;  // the queries
 
   // Keys of the k nearest rows that pass, nearest first, ties by key.
   std::vector<std::string> Nearest(

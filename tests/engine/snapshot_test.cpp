@@ -76,7 +76,7 @@ TEST(NavigationCache, LeastRecentlyUsedGoesFirst) {
   SmallIndex index = MakeIndex();
   std::vector<VersionNames> versions;
   for (int i = 0; i < 3; ++i) versions.push_back(WriteNextVersion(index));
-  const uint64_t one = versions[0].delta_length + 2 * 6 * sizeof(uint32_t);
+  const uint64_t one = 2 * versions[0].delta_length + 2 * 6 * sizeof(uint32_t);
   NavigationCache cache(versions[0].base_length + 2 * one);  // two deltas over one base
   const auto requests_of = [&](size_t version) {
     const uint64_t before = index.store->counters().get_requests;
@@ -134,7 +134,13 @@ TEST(NavigationCache, WrongPairsAreCorruption) {
   // The delta of another base.
   VersionNames other = names;
   other.base = RandomId();
-  const Bytes base = EncodeBase(*index.navigation->base, names.index, other.base);
+  const Rotation rotation(8, 1);
+  const AssignmentSpace space{.metric = Metric::kL2, .dimensions = 8};
+  const OwnedCentroidTable origin = QuantizeCentroids(space, rotation, std::vector<float>(8));
+  const NavigationBaseParts parts{
+      .space = space, .rotation_seed = 1, .first_list = {0, 1}, .parents = origin, .lists = origin};
+  const Bytes base = EncodeBase(parts, names.index, other.base);
+  other.base_length = base.size();
   index.store->Put(NavigationKey(names.index, other.base), base, ObjectStore::PutMode::kOverwrite, index.stop);
   EXPECT_EQ(code(other), Code::kCorrupted);
 }

@@ -11,9 +11,9 @@ namespace {
 
 using testing::Clustered;
 using ::testing::ElementsAreArray;
-using testing::KeysOf;
 using testing::SmallIndex;
 using testing::SmallOptions;
+using testing::Table;
 
 constexpr size_t kLists = 12;
 
@@ -29,6 +29,11 @@ std::unique_ptr<const Expression> BelowFiveHundred() {
 
 std::vector<std::string> Truth(std::span<const float> query) {
   return Index().Nearest(query, 10, [](size_t row) { return row % 7 != 0 && row < 500; });
+}
+
+std::vector<std::string> Answer(Search& search, std::span<const float> query) {
+  Index().opened.assign(query.begin(), query.end());
+  return Index().Answer(search, 10);
 }
 
 // Changes what a store's ranges give, and in which order.
@@ -77,7 +82,7 @@ TEST(WaveScan, AnyOrderOfArrival) {
   const auto query = Index().table.row(0);
   ChangingStore store(*Index().store, nullptr, true);
   Search search(Index().navigation, query, {.k = 10, .probes = kLists, .filter = filter.get()}, store);
-  EXPECT_THAT(KeysOf(search.Next(10, Index().stop)), ElementsAreArray(Truth(query)));
+  EXPECT_THAT(Answer(search, query), ElementsAreArray(Truth(query)));
   EXPECT_EQ(search.stats().entries_scanned, 1000U);
   EXPECT_EQ(store.waves, 1);
 }
@@ -91,7 +96,7 @@ TEST(WaveScan, DamageInTransitHealsInOneMoreWave) {
       for (int times = 1; times <= static_cast<int>(2 * kLists); ++times) {
         ChangingStore store(*Index().store, FlipFirst(times, place), reverses);
         Search search(Index().navigation, query, {.k = 10, .probes = kLists, .filter = filter.get()}, store);
-        EXPECT_THAT(KeysOf(search.Next(10, Index().stop)), ElementsAreArray(Truth(query))) << times;
+        EXPECT_THAT(Answer(search, query), ElementsAreArray(Truth(query))) << times;
         EXPECT_EQ(search.stats().entries_scanned, 1000U);
         EXPECT_EQ(store.waves, 2);
       }
@@ -129,40 +134,40 @@ TEST(WaveScan, ShortRangesAreCorruption) {
   }
 }
 
-// Objects with good checksums that were made to hurt: NaN among the vectors, metadata that is no row.
-TEST(WaveScan, HostileContentsAreCorruption) {
-  const VersionNames names{.index = {4}, .base = {5}, .base_length = 1, .delta = {6}, .delta_length = 1};
-  SegmentShape shape{
-      .index = names.index, .object = {7}, .dimensions = 2, .key_kind = KeyKind::kText, .has_metadata = true};
-  const float vector[] = {1, std::numeric_limits<float>::quiet_NaN()};
+// An object with good checksums that was made to hurt: metadata that is no row.
+TEST(WaveScan, HostileMetadataIsCorruption) {
+  const Table table = Clustered(50, 4, 2, 1);
+  SmallIndex index(table, SmallOptions(table, Metric::kL2, 1));
+  const Navigation& good = *index.navigation;
+  SegmentShape shape{.index = good.names.index,
+                     .object = {7},
+                     .codes = good.codes(),
+                     .key_kind = KeyKind::kInteger,
+                     .has_metadata = true};
+  const std::vector<uint64_t> words(8);
   const Bytes row = {0xee};
-  const Entry entry{.key = AsBytes("k"), .vector = vector, .norm = 1, .metadata = row};
+  const std::string key = testing::IntegerKey(1);
+  const Entry entry{.key = AsBytes(key),
+                    .signs = std::span(words).first(shape.codes.words()),
+                    .extension = std::span(words).first(3 * shape.codes.words()),
+                    .sign_factors = {1, 1},
+                    .code_factors = {1, 1},
+                    .metadata = row};
   SegmentWriter writer(shape);
   writer.AddPiece(0, {&entry, 1});
-  Navigation navigation{.names = names, .base = nullptr, .delta = {}, .first_piece = {0, 1}, .list_sizes = {1}};
-  const Bytes segment = writer.Finish(&navigation.delta.pieces);
-  navigation.delta.segments = {{shape.object, segment.size()}};
-  navigation.delta.has_metadata = true;
-  navigation.delta.rows = 1;
-  NavigationBase base;
-  base.space = {.metric = Metric::kL2, .dimensions = 2};
-  base.centroids = {.width = 2, .parents = {0, 0}, .first_list = {0, 1}, .lists = {0, 0}};
-  navigation.base = std::make_shared<const NavigationBase>(base);
-  NeverStop stop;
-  const auto store = MakeMemoryStore();
-  store->Put(SegmentKey(names.index, shape.object), segment, ObjectStore::PutMode::kOverwrite, stop);
+  Navigation bad = good;
+  const Bytes segment = writer.Finish(&bad.delta.pieces);
+  bad.delta.segments = {{shape.object, segment.size()}};
+  bad.segment_keys = {SegmentKey(shape.index, shape.object)};
+  index.store->Put(SegmentKey(shape.index, shape.object), segment, ObjectStore::PutMode::kOverwrite, index.stop);
 
-  const auto shared = std::make_shared<const Navigation>(navigation);
   const auto filter = BelowFiveHundred();
-  const float query[] = {1, 1};
-  for (const Expression* expression : {static_cast<const Expression*>(nullptr), filter.get()}) {
-    Search search(shared, query, {.k = 1, .filter = expression}, *store);
-    try {
-      search.Next(1, stop);
-      FAIL();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), Code::kCorrupted);
-    }
+  Search search(std::make_shared<const Navigation>(bad), table.row(0), {.k = 1, .filter = filter.get()}, *index.store);
+  try {
+    search.Next(1, index.stop);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kCorrupted);
   }
 }
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <limits>
+
 #include "base/checksum.h"
 #include "format/samples.h"
 
@@ -67,12 +70,26 @@ TEST(Header, OtherIdentityIsCorruptionEvenWithAGoodChecksum) {
   EXPECT_EQ(CodeOf([] { CheckHeader(Forged(40, 1), Expected(), kKey); }), Code::kCorrupted);
 }
 
-TEST(Header, FutureFormatAndUnknownFlagAreRefusedWithBothNumbers) {
-  std::string message;
-  EXPECT_EQ(CodeOf([] { CheckHeader(Forged(4, 2), Expected(), kKey); }, &message), Code::kNotSupported);
-  EXPECT_NE(message.find("format 2"), std::string::npos) << message;
-  EXPECT_NE(message.find("reads format 1"), std::string::npos) << message;
-  EXPECT_EQ(CodeOf([] { CheckHeader(Forged(7, 0x80), Expected(), kKey); }), Code::kNotSupported);
+TEST(Header, OtherFormatsAndUnknownFlagsAreRefusedWithBothNumbers) {
+  const auto error_of = [](const Bytes& bytes) {
+    try {
+      CheckHeader(bytes, Expected(), kKey);
+    } catch (const Error& error) {
+      return error;
+    }
+    return Error(Code::kOk, "");
+  };
+  const Error old = error_of(Forged(4, 1));
+  EXPECT_EQ(old.code(), Code::kNotSupported);
+  EXPECT_NE(old.message().find("format 1"), std::string::npos) << old.message();
+  EXPECT_NE(old.detail().find("reads format 2"), std::string::npos) << old.detail();
+  EXPECT_EQ(old.hint(), "Rebuild the index: s3v_sync with mode 'rebuild'.");
+  const Error future = error_of(Forged(4, 3));
+  EXPECT_EQ(future.code(), Code::kNotSupported);
+  EXPECT_NE(future.message().find("format 3"), std::string::npos) << future.message();
+  EXPECT_NE(future.detail().find("reads format 2"), std::string::npos) << future.detail();
+  EXPECT_NE(future.hint().find("Upgrade the extension"), std::string::npos) << future.hint();
+  EXPECT_EQ(error_of(Forged(7, 0x80)).code(), Code::kNotSupported);
 }
 
 TEST(Decoder, ChecksLengthsBeforeAllocating) {
@@ -96,6 +113,48 @@ TEST(Range, ChecksumKnowsItsObjectAndPlace) {
   EXPECT_EQ(CodeOf([&] { CheckRange(range, kSampleObject, 55, kKey); }), Code::kCorrupted);
   EXPECT_EQ(CodeOf([&] { CheckRange(range, kSampleIndex, 48, kKey); }), Code::kCorrupted);
   EXPECT_EQ(CodeOf([&] { CheckRange(ByteView(range).first(3), kSampleObject, 48, kKey); }), Code::kCorrupted);
+  EXPECT_EQ(SkipChecksum(range, 48, kKey).size(), 3U);
+  EXPECT_EQ(CodeOf([&] { SkipChecksum(ByteView(range).first(3), 48, kKey); }), Code::kCorrupted);
+}
+
+TEST(Floats, TheFirstOutOfRangeIsFound) {
+  using Limits = std::numeric_limits<float>;
+  const auto find = [](const std::vector<float>& floats, float greatest) {
+    Bytes bytes(1);  // an odd address
+    for (const float value : floats) Append(bytes, value);
+    return FindNoLength(bytes.data() + 1, floats.size(), greatest);
+  };
+  const auto find_not_finite = [](const std::vector<float>& floats) {
+    return FindNotFinite(reinterpret_cast<const uint8_t*>(floats.data()), floats.size());
+  };
+  std::vector<float> floats(67, 1);
+  floats[5] = 0;
+  floats[66] = Limits::max();
+  EXPECT_EQ(find({}, 1), 0U);
+  EXPECT_EQ(find(floats, Limits::max()), 67U);
+  EXPECT_EQ(find(floats, 1), 66U);
+  for (const float bad : {-0.0F, -1.0F, Limits::quiet_NaN(), -Limits::quiet_NaN(), -Limits::infinity()}) {
+    for (const size_t i : {size_t{0}, size_t{13}, size_t{66}}) {
+      std::vector<float> with = floats;
+      with[i] = bad;
+      EXPECT_EQ(find(with, Limits::infinity()), i) << bad;
+    }
+  }
+  for (const size_t i : {size_t{0}, size_t{13}, size_t{15}, size_t{16}, size_t{66}}) {
+    for (const float value : {0.0F, -0.0F, -Limits::max(), Limits::denorm_min()}) {
+      std::vector<float> with = floats;
+      with[i] = value;
+      EXPECT_EQ(find_not_finite(with), 67U) << value;
+    }
+    for (const float bad : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(), -Limits::quiet_NaN()}) {
+      std::vector<float> with = floats;
+      with[i] = bad;
+      EXPECT_EQ(find_not_finite(with), i) << bad;
+    }
+  }
+  floats[40] = Limits::infinity();
+  EXPECT_EQ(find(floats, Limits::infinity()), 67U);
+  EXPECT_EQ(find(floats, Limits::max()), 40U);
 }
 
 }  // namespace

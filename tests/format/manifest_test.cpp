@@ -40,7 +40,9 @@ TEST(Manifest, RoundTrip) {
   EXPECT_EQ(read.metric, manifest.metric);
   EXPECT_EQ(read.dimensions, manifest.dimensions);
   EXPECT_EQ(read.key_kind, manifest.key_kind);
-  EXPECT_EQ(read.encoding, manifest.encoding);
+  EXPECT_EQ(read.bits, manifest.bits);
+  EXPECT_EQ(read.raw, manifest.raw);
+  EXPECT_EQ(read.has_duplicates, manifest.has_duplicates);
   EXPECT_EQ(read.metadata_columns, manifest.metadata_columns);
   EXPECT_EQ(read.rows, manifest.rows);
   EXPECT_EQ(read.lists, manifest.lists);
@@ -65,6 +67,25 @@ TEST(Manifest, EveryMemberIsNeededAndTyped) {
       text[name] = other;
       EXPECT_EQ(CodeOf(text), Code::kCorrupted) << name << " = " << other;
     }
+  }
+}
+
+TEST(Manifest, CodesAndRawPlanes) {
+  Manifest manifest = SampleManifest();
+  for (const RawPlane raw : {RawPlane::kNone, RawPlane::kFloat32, RawPlane::kFloat16}) {
+    manifest.raw = raw;
+    manifest.has_duplicates = raw == RawPlane::kNone;
+    manifest.bits = raw == RawPlane::kNone ? 8 : 1;
+    const Manifest read = Decode(EncodeManifest(manifest));
+    EXPECT_EQ(read.raw, raw);
+    EXPECT_EQ(read.bits, manifest.bits);
+    EXPECT_EQ(read.has_duplicates, manifest.has_duplicates);
+  }
+  for (const auto& [name, value] : std::vector<std::pair<std::string, json>>{
+           {"bits", 0}, {"bits", 9}, {"bits", 4.0}, {"raw", ""}, {"raw", "f64"}, {"duplicates", 1}, {"metric", ""}}) {
+    json text = SampleText();
+    text[name] = value;
+    EXPECT_EQ(CodeOf(text), Code::kCorrupted) << name << " = " << value;
   }
 }
 

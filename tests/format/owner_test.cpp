@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/checksum.h"
 #include "base/error.h"
+#include "format/coding.h"
 #include "format/samples.h"
 
 namespace s3v {
@@ -27,6 +29,23 @@ TEST(Owner, AnotherNumberOrIndexIsRefused) {
   const Bytes bytes = EncodeOwner(SampleOwner(), kSampleIndex);
   EXPECT_THROW(DecodeOwner(bytes, kSampleIndex, SampleOwner().number + 1, "owner"), Error);
   EXPECT_THROW(DecodeOwner(bytes, testing::kSampleObject, SampleOwner().number, "owner"), Error);
+}
+
+// Whoever rebuilds an index of format 1 has to pass its fence, and markers are what they were.
+TEST(Owner, MarkersOfTheFirstFormatAreRead) {
+  const auto with_format = [](uint16_t format) {
+    Bytes bytes = EncodeOwner(SampleOwner(), kSampleIndex);
+    std::memcpy(bytes.data() + 4, &format, sizeof format);
+    const uint32_t checksum = Crc32c(ByteView(bytes).first(kHeaderSize - 4));
+    std::memcpy(bytes.data() + kHeaderSize - 4, &checksum, sizeof checksum);
+    return bytes;
+  };
+  const auto decode = [](const Bytes& bytes) { return DecodeOwner(bytes, kSampleIndex, 7, "owner"); };
+  EXPECT_EQ(decode(with_format(1)).token, SampleOwner().token);
+  for (const uint16_t format : {0, 3, 0x0101}) EXPECT_THROW(decode(with_format(format)), Error) << format;
+  Bytes damaged = with_format(1);
+  damaged[kHeaderSize - 1] ^= 1;
+  EXPECT_THROW(decode(damaged), Error);
 }
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <limits>
+
 #include "format/coding.h"
 #include "format/samples.h"
 
@@ -18,155 +21,306 @@ const std::string kKey = "segment";
 ByteView RangeOf(const Bytes& segment, uint64_t offset, uint64_t length) {
   return ByteView(segment).subspan(offset, length);
 }
+ByteView ScanOf(const Bytes& segment, const Piece& piece) {
+  return RangeOf(segment, piece.scan_offset, piece.scan_length);
+}
+ByteView ExtensionOf(const Bytes& segment, const Piece& piece) {
+  return RangeOf(segment, piece.extension_offset(), piece.extension_length);
+}
+ByteView MetadataOf(const Bytes& segment, const Piece& piece) {
+  return RangeOf(segment, piece.metadata_offset, piece.metadata_length);
+}
 
 ScanRange OpenScan(ByteView range, const Piece& piece, const SegmentShape& shape = SampleShape()) {
   return ScanRange(range, piece, shape, kKey);
 }
 
-SegmentShape IntegerShape() {
-  SegmentShape shape = SampleShape();
-  shape.key_kind = KeyKind::kInteger;
-  shape.has_metadata = false;
-  return shape;
+template <class T>
+T ValueAt(const void* array, size_t i) {
+  T value;
+  std::memcpy(&value, static_cast<const uint8_t*>(array) + i * sizeof(T), sizeof(T));
+  return value;
 }
 
-TEST(Segment, TextKeysAndMetadataComeBack) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
-  ASSERT_EQ(pieces.size(), 2U);
-  const ScanRange first = OpenScan(RangeOf(segment, pieces[0].scan_offset, pieces[0].scan_length), pieces[0]);
-  ASSERT_EQ(first.count(), 2U);
-  EXPECT_EQ(AsText(first.key(0)), "a");
-  EXPECT_EQ(AsText(first.key(1)), "bc");
-  float values[6];
-  std::memcpy(values, first.norms(), 2 * sizeof(float));
-  std::memcpy(values + 2, first.vectors(), 4 * sizeof(float));
-  EXPECT_THAT(values, ElementsAre(1, 5, 1, 0, 3, 4));
-  const ScanRange second = OpenScan(RangeOf(segment, pieces[1].scan_offset, pieces[1].scan_length), pieces[1]);
-  EXPECT_EQ(AsText(second.key(0)), "");
-
-  const MetadataRange metadata(RangeOf(segment, pieces[0].metadata_offset, pieces[0].metadata_length), pieces[0],
-                               SampleShape(), kKey);
-  EXPECT_THAT(metadata.row(0), ElementsAre(2));
-  EXPECT_EQ(metadata.row(1).size(), 9U);
-}
-
-TEST(Segment, MetadataLiesBehindAllScanRanges) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
-  EXPECT_EQ(pieces[0].scan_offset, kHeaderSize);
-  EXPECT_EQ(pieces[1].scan_offset, pieces[0].scan_offset + pieces[0].scan_length);
-  EXPECT_EQ(pieces[0].metadata_offset, pieces[1].scan_offset + pieces[1].scan_length);
-  EXPECT_EQ(pieces[1].metadata_offset + pieces[1].metadata_length, segment.size());
-  CheckHeader(segment, {.kind = 'G', .index = testing::kSampleIndex, .object = testing::kSampleObject}, kKey);
-}
-
-TEST(Segment, FixedWidthKeysNeedNoEnds) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces, IntegerShape());
-  EXPECT_EQ(pieces[0].scan_length, 8 + 2 * EntryScanBytes(IntegerShape(), 8) + 4);
-  EXPECT_EQ(pieces[0].metadata_length, 0U);
-  const ScanRange range =
-      OpenScan(RangeOf(segment, pieces[0].scan_offset, pieces[0].scan_length), pieces[0], IntegerShape());
-  EXPECT_THAT(range.key(1), ElementsAre(0x80, 0, 0, 0, 0, 0, 0, 2));
-}
-
-TEST(Segment, SizeIsWhatFinishGives) {
-  std::vector<Piece> pieces;
-  const SegmentShape shape = SampleShape();
-  SegmentWriter writer(shape, 4096);
-  const float vector[] = {1, 2};
-  const Bytes key = {'k'};
-  const Bytes row = {0};
-  const Entry entry{.key = key, .vector = vector, .norm = 1, .metadata = row};
-  for (uint32_t list = 0; list < 5; ++list) writer.AddPiece(list, {&entry, 1});
-  const uint64_t size = writer.size();
-  EXPECT_EQ(writer.Finish(&pieces).size(), size);
-}
-
-// A range that arrives at an odd address is as good as any.
-TEST(Segment, AnyAlignment) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
-  const ByteView range = RangeOf(segment, pieces[0].scan_offset, pieces[0].scan_length);
-  for (size_t shift = 0; shift < 4; ++shift) {
-    Bytes buffer(shift);
-    Append(buffer, range);
-    const ScanRange scan = OpenScan(ByteView(buffer).subspan(shift), pieces[0]);
-    float value;
-    std::memcpy(&value, reinterpret_cast<const char*>(scan.vectors()) + 3 * sizeof(float), sizeof value);
-    EXPECT_EQ(value, 4.0F);
-  }
-}
-
-TEST(Segment, SwappedRangesAndForeignPiecesAreRefused) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
-  const ByteView first = RangeOf(segment, pieces[0].scan_offset, pieces[0].scan_length);
-  const ByteView second = RangeOf(segment, pieces[1].scan_offset, pieces[1].scan_length);
-  EXPECT_THROW(OpenScan(second, pieces[0]), Error);
-  Piece piece = pieces[0];
-  piece.scan_offset += 1;
-  EXPECT_THROW(OpenScan(first, piece), Error) << "the same bytes at another place";
-  piece = pieces[0];
-  piece.count = 1;
-  EXPECT_THROW(OpenScan(first, piece), Error);
-  piece = pieces[0];
-  piece.list = 9;
-  EXPECT_THROW(OpenScan(first, piece), Error);
-  SegmentShape shape = SampleShape();
-  shape.object[0] ^= 1;
-  EXPECT_THROW(OpenScan(first, pieces[0], shape), Error) << "the range of another object";
-  shape = SampleShape();
-  shape.dimensions = 3;
-  EXPECT_THROW(OpenScan(first, pieces[0], shape), Error);
-  shape.dimensions = SIZE_MAX / 8;
-  EXPECT_THROW(OpenScan(first, pieces[0], shape), Error) << "a product that wraps";
-}
-
-// Bytes whose checksum fits but whose numbers lie.
-template <class Damage>
-Code Hostile(const Damage& damage) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
-  const ByteView range = RangeOf(segment, pieces[0].scan_offset, pieces[0].scan_length);
-  Bytes bytes(range.begin(), range.end() - 4);
-  Piece piece = pieces[0];
-  damage(bytes, piece);
-  AppendRangeChecksum(bytes, SampleShape().object, 0, piece.scan_offset);
-  piece.scan_length = bytes.size();
+Code CodeOf(const std::function<void()>& call) {
   try {
-    OpenScan(bytes, piece);
+    call();
   } catch (const Error& error) {
     return error.code();
   }
   return Code::kOk;
 }
 
-void Write(Bytes& bytes, size_t offset, uint32_t value) { std::memcpy(bytes.data() + offset, &value, 4); }
-
-TEST(Segment, LyingNumbersAreRefused) {
-  constexpr size_t kEnds = 8 + 2 * 4 + 4 * 4;
-  EXPECT_EQ(Hostile([](Bytes&, Piece&) {}), Code::kOk);
-  for (const uint32_t count : {0U, 1U, 3U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
-    EXPECT_EQ(Hostile([&](Bytes& bytes, Piece& piece) {
-                Write(bytes, 0, count);
-                piece.count = count;
-              }),
-              Code::kCorrupted)
-        << count;
+TEST(Segment, AllPlanesComeBack) {
+  const SegmentShape shape = SampleShape();
+  std::vector<Piece> pieces;
+  const Bytes segment = SampleSegment(&pieces);
+  ASSERT_EQ(pieces.size(), 2U);
+  const ScanRange first = OpenScan(ScanOf(segment, pieces[0]), pieces[0]);
+  ASSERT_EQ(first.count(), 2U);
+  EXPECT_EQ(AsText(first.key(0)), "a");
+  EXPECT_EQ(AsText(first.key(1)), "bc");
+  EXPECT_EQ(ValueAt<float>(first.residual_norms(), 1), 5.0F);
+  EXPECT_EQ(ValueAt<float>(first.sign_scales(), 0), 1.5F);
+  EXPECT_EQ(ValueAt<float>(first.sign_scales(), 1), 7.0F);
+  for (size_t i = 0; i < kSignBlock; ++i) {
+    EXPECT_EQ(ValueAt<uint64_t>(first.sign_plane(), i), i == 0 ? 0b01U : i == 1 ? 0b11U : 0U);
   }
-  EXPECT_EQ(Hostile([](Bytes& bytes, Piece&) { Write(bytes, kEnds, 0xffffffff); }), Code::kCorrupted);
-  EXPECT_EQ(Hostile([](Bytes& bytes, Piece&) { Write(bytes, kEnds, 4); }), Code::kCorrupted) << "runs back";
-  EXPECT_EQ(Hostile([](Bytes& bytes, Piece&) { Write(bytes, kEnds + 4, 2); }), Code::kCorrupted) << "bytes left over";
-  EXPECT_EQ(Hostile([](Bytes& bytes, Piece&) { bytes.push_back(0); }), Code::kCorrupted);
-  EXPECT_EQ(Hostile([](Bytes& bytes, Piece&) {
-              Write(bytes, kEnds, 65536);
-              Write(bytes, kEnds + 4, 65536 + 2);
-              bytes.resize(kEnds + 8 + 65536 + 2);
-            }),
-            Code::kCorrupted)
-      << "a key longer than any";
+  EXPECT_EQ(AsText(OpenScan(ScanOf(segment, pieces[1]), pieces[1]).key(0)), "");
+
+  const ExtensionRange extension(ExtensionOf(segment, pieces[0]), pieces[0], shape, kKey);
+  EXPECT_EQ(extension.factors(1).scale, 3.5F);
+  EXPECT_EQ(extension.factors(1).error, 0.5F);
+  EXPECT_EQ(ValueAt<uint64_t>(extension.code(1), 0), 0b11U);
+
+  const MetadataRange metadata(MetadataOf(segment, pieces[0]), pieces[0], shape, kKey);
+  EXPECT_THAT(metadata.row(0), ElementsAre(2));
+  EXPECT_EQ(metadata.row(1).size(), 9U);
+
+  const size_t raw_bytes = RawBytes(shape.raw, 2);
+  float vector[2];
+  const uint64_t offset = pieces[0].raw_offset + raw_bytes;
+  DecodeRaw(RangeOf(segment, offset, raw_bytes), offset, shape, kKey, vector);
+  EXPECT_THAT(vector, ElementsAre(3, -4));
+}
+
+TEST(Segment, PlanesLieInOrderOfUse) {
+  std::vector<Piece> pieces;
+  const Bytes segment = SampleSegment(&pieces);
+  EXPECT_EQ(pieces[0].scan_offset, kHeaderSize);
+  EXPECT_EQ(pieces[1].scan_offset, pieces[0].extension_offset() + pieces[0].extension_length);
+  EXPECT_EQ(pieces[0].metadata_offset, pieces[1].extension_offset() + pieces[1].extension_length);
+  EXPECT_EQ(pieces[1].metadata_offset, pieces[0].metadata_offset + pieces[0].metadata_length);
+  EXPECT_EQ(pieces[0].raw_offset, pieces[1].metadata_offset + pieces[1].metadata_length);
+  EXPECT_EQ(pieces[1].raw_offset, pieces[0].raw_offset + 2 * RawBytes(RawPlane::kFloat16, 2));
+  EXPECT_EQ(segment.size(), pieces[1].raw_offset + RawBytes(RawPlane::kFloat16, 2));
+  CheckHeader(segment, {.kind = 'G', .index = testing::kSampleIndex, .object = testing::kSampleObject}, kKey);
+}
+
+// Entries of any shape, with random numbers.
+class RandomPiece {
+ public:
+  RandomPiece(const SegmentShape& shape, size_t count) : shape_(shape), count_(count) {
+    const size_t dimensions = shape.codes.dimensions;
+    const size_t words = shape.codes.words();
+    for (size_t i = 0; i < count; ++i) {
+      const size_t width = KeyWidth(shape.key_kind);
+      keys_.emplace_back(width > 0 ? width : random_.Below(20), static_cast<uint8_t>(i));
+      rows_.emplace_back(random_.Below(9), static_cast<uint8_t>(i));
+      for (size_t w = 0; w < words; ++w) signs_.push_back(random_.Next());
+      for (size_t w = 0; w < words * (shape.codes.bits - 1); ++w) extensions_.push_back(random_.Next());
+      // Whole numbers, which a half holds.
+      for (size_t j = 0; j < dimensions; ++j) vectors_.push_back(static_cast<float>(random_.Below(1000)) - 500);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const size_t codes = words * (shape.codes.bits - 1);
+      const auto value = static_cast<float>(i);
+      entries_.push_back({.key = keys_[i],
+                          .signs = std::span(signs_).subspan(i * words, words),
+                          .extension = std::span(extensions_).subspan(i * codes, codes),
+                          .sign_factors = {value, value + 0.25F},
+                          .code_factors = {value + 0.5F, value + 0.75F},
+                          .vector = std::span(vectors_).subspan(i * dimensions, dimensions),
+                          .metadata = rows_[i]});
+    }
+  }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  void ExpectIn(const Bytes& segment, const Piece& piece) const {
+    const ScanRange scan = OpenScan(ScanOf(segment, piece), piece, shape_);
+    ASSERT_EQ(scan.count(), count_);
+    const size_t words = shape_.codes.words();
+    uint64_t key_bytes = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      EXPECT_TRUE(std::ranges::equal(scan.key(i), entries_[i].key));
+      key_bytes += entries_[i].key.size();
+      EXPECT_EQ(ValueAt<float>(scan.residual_norms(), i), entries_[i].sign_factors.residual_norm);
+      EXPECT_EQ(ValueAt<float>(scan.sign_scales(), i), entries_[i].sign_factors.scale);
+      for (size_t w = 0; w < words; ++w) {
+        const size_t place = (i / kSignBlock * words + w) * kSignBlock + i % kSignBlock;
+        EXPECT_EQ(ValueAt<uint64_t>(scan.sign_plane(), place), entries_[i].signs[w]);
+      }
+    }
+    EXPECT_EQ(piece.scan_length, ScanLength(shape_, count_, key_bytes));
+    EXPECT_EQ(piece.extension_length, ExtensionLength(shape_, count_));
+    ExpectExtension(segment, piece);
+    ExpectRest(segment, piece);
+  }
+
+ private:
+  void ExpectExtension(const Bytes& segment, const Piece& piece) const {
+    if (shape_.codes.bits == 1) return;
+    const ExtensionRange extension(ExtensionOf(segment, piece), piece, shape_, kKey);
+    for (size_t i = 0; i < count_; ++i) {
+      EXPECT_EQ(extension.factors(i).scale, entries_[i].code_factors.scale);
+      EXPECT_EQ(extension.factors(i).error, entries_[i].code_factors.error);
+      EXPECT_EQ(std::memcmp(extension.code(i), entries_[i].extension.data(), shape_.codes.extension_bytes()), 0);
+    }
+  }
+  void ExpectRest(const Bytes& segment, const Piece& piece) const {
+    if (shape_.has_metadata) {
+      const MetadataRange metadata(MetadataOf(segment, piece), piece, shape_, kKey);
+      for (size_t i = 0; i < count_; ++i) EXPECT_TRUE(std::ranges::equal(metadata.row(i), entries_[i].metadata));
+    } else {
+      EXPECT_EQ(piece.metadata_offset + piece.metadata_length, 0U);
+    }
+    const size_t raw_bytes = RawBytes(shape_.raw, shape_.codes.dimensions);
+    std::vector<float> vector(shape_.codes.dimensions);
+    for (size_t i = 0; i < count_ && raw_bytes > 0; ++i) {
+      const uint64_t offset = piece.raw_offset + i * raw_bytes;
+      DecodeRaw(RangeOf(segment, offset, raw_bytes), offset, shape_, kKey, vector);
+      EXPECT_TRUE(std::ranges::equal(vector, entries_[i].vector));
+    }
+  }
+
+  SegmentShape shape_;
+  size_t count_;
+  Random random_{5};
+  std::vector<Bytes> keys_;
+  std::vector<Bytes> rows_;
+  std::vector<uint64_t> signs_;
+  std::vector<uint64_t> extensions_;
+  std::vector<float> vectors_;
+  std::vector<Entry> entries_;
+};
+
+TEST(Segment, EveryShapeComesBack) {
+  for (const size_t dimensions : {1, 64, 130}) {
+    for (int bits = 1; bits <= kMaxBits; ++bits) {
+      for (const KeyKind keys : {KeyKind::kInteger, KeyKind::kUuid, KeyKind::kText}) {
+        for (const RawPlane raw : {RawPlane::kNone, RawPlane::kFloat32, RawPlane::kFloat16}) {
+          SegmentShape shape = SampleShape();
+          shape.codes = {.dimensions = dimensions, .bits = bits};
+          shape.key_kind = keys;
+          shape.raw = raw;
+          shape.has_metadata = bits % 2 == 0;
+          SCOPED_TRACE(::testing::Message() << dimensions << " dimensions, " << bits << " bits, keys "
+                                            << static_cast<int>(keys) << ", raw " << static_cast<int>(raw));
+          const RandomPiece first(shape, 11);
+          const RandomPiece second(shape, 8);
+          SegmentWriter writer(shape, 100);
+          writer.AddPiece(3, first.entries());
+          writer.AddPiece(7, second.entries());
+          const uint64_t size = writer.size();
+          std::vector<Piece> pieces;
+          const Bytes segment = writer.Finish(&pieces);
+          ASSERT_EQ(segment.size(), size);
+          ASSERT_EQ(pieces.size(), 2U);
+          EXPECT_EQ(pieces[1].list, 7U);
+          first.ExpectIn(segment, pieces[0]);
+          second.ExpectIn(segment, pieces[1]);
+        }
+      }
+    }
+  }
+}
+
+// Eight entries fill a block of signs, so nothing is lost on padding.
+TEST(Segment, EntryBytesAreWhatEntriesTake) {
+  SegmentShape shape = SampleShape();
+  shape.codes = {.dimensions = 100, .bits = 4};
+  shape.key_kind = KeyKind::kUuid;
+  shape.has_metadata = false;
+  const RandomPiece piece(shape, 8);
+  SegmentWriter writer(shape);
+  writer.AddPiece(0, piece.entries());
+  EXPECT_EQ(writer.size(), kHeaderSize + 2 * 12 + 8 * EntryBytes(shape, 16));
+  shape.codes.bits = 1;
+  shape.raw = RawPlane::kNone;
+  EXPECT_EQ(EntryBytes(shape, 16), 8U + 16U + 16U);
+  shape.key_kind = KeyKind::kText;
+  EXPECT_EQ(EntryBytes(shape, 3), 8U + 16U + 4U + 3U);
+}
+
+// A range that arrives at an odd address is as good as any.
+TEST(Segment, AnyAlignment) {
+  std::vector<Piece> pieces;
+  const Bytes segment = SampleSegment(&pieces);
+  for (size_t shift = 0; shift < 8; ++shift) {
+    Bytes scan_bytes(shift);
+    Append(scan_bytes, ScanOf(segment, pieces[0]));
+    const ScanRange scan = OpenScan(ByteView(scan_bytes).subspan(shift), pieces[0]);
+    EXPECT_EQ(ValueAt<float>(scan.sign_scales(), 1), 7.0F);
+    Bytes extension_bytes(shift);
+    Append(extension_bytes, ExtensionOf(segment, pieces[0]));
+    const ExtensionRange extension(ByteView(extension_bytes).subspan(shift), pieces[0], SampleShape(), kKey);
+    EXPECT_EQ(extension.factors(0).error, 0.125F);
+  }
+}
+
+TEST(Segment, WriterRefusesWhatNoReaderTakes) {
+  const RandomPiece piece(SampleShape(), 2);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -1.0F, -0.0F}) {
+    for (const auto& change :
+         std::vector<std::function<void(Entry&)>>{[&](Entry& entry) { entry.sign_factors.residual_norm = bad; },
+                                                  [&](Entry& entry) { entry.sign_factors.scale = bad; },
+                                                  [&](Entry& entry) { entry.code_factors.scale = bad; },
+                                                  [&](Entry& entry) { entry.code_factors.error = bad; }}) {
+      std::vector<Entry> entries = piece.entries();
+      change(entries[1]);
+      SegmentWriter writer(SampleShape());
+      EXPECT_EQ(CodeOf([&] { writer.AddPiece(0, entries); }), Code::kInternal) << bad;
+    }
+  }
+}
+
+TEST(Segment, RawVectorsAreReadAlone) {
+  SegmentShape shape = SampleShape();
+  for (const RawPlane raw : {RawPlane::kFloat16, RawPlane::kFloat32}) {
+    shape.raw = raw;
+    std::vector<Piece> pieces;
+    const Bytes segment = SampleSegment(&pieces, shape);
+    const size_t length = RawBytes(raw, 2);
+    const uint64_t first = pieces[0].raw_offset;
+    const uint64_t second = first + length;
+    float vector[2];
+    const auto read = [&](ByteView bytes, uint64_t offset, Trust trust = Trust::kVerify) {
+      return CodeOf([&] { DecodeRaw(bytes, offset, shape, kKey, vector, trust); });
+    };
+    EXPECT_EQ(read(RangeOf(segment, second, length), second), Code::kOk);
+    EXPECT_THAT(vector, ElementsAre(3, -4));
+    EXPECT_EQ(read(RangeOf(segment, first, length), second), Code::kCorrupted) << "its neighbour";
+    EXPECT_EQ(read(RangeOf(segment, first, length), second, Trust::kVerified), Code::kOk) << "as the caller wishes";
+    for (const Trust trust : {Trust::kVerify, Trust::kVerified}) {
+      EXPECT_EQ(read(RangeOf(segment, first, length - 1), first, trust), Code::kCorrupted);
+      EXPECT_EQ(read(RangeOf(segment, first, length + 1), first, trust), Code::kCorrupted);
+      EXPECT_EQ(read({}, first, trust), Code::kCorrupted);
+    }
+    shape.raw = RawPlane::kNone;
+    EXPECT_EQ(read(RangeOf(segment, first, length), first), Code::kCorrupted);
+  }
+}
+
+TEST(Segment, HalvesRoundAndNeverTurnInfinite) {
+  SegmentShape shape = SampleShape();
+  shape.codes = {.dimensions = 4, .bits = 1};
+  const uint64_t signs[] = {0};
+  const float vector[] = {3.14159274F, 1e6F, -3e38F, 0x1.8p-24F};
+  const Entry entry{.key = {}, .signs = signs, .vector = vector};
+  SegmentWriter writer(shape);
+  writer.AddPiece(0, {&entry, 1});
+  std::vector<Piece> pieces;
+  const Bytes segment = writer.Finish(&pieces);
+  float read[4];
+  DecodeRaw(RangeOf(segment, pieces[0].raw_offset, 12), pieces[0].raw_offset, shape, kKey, read);
+  EXPECT_THAT(read, ElementsAre(3.140625F, 65504, -65504, 0x1p-23F));
+}
+
+TEST(Segment, RawVectorsAreFinite) {
+  SegmentShape shape = SampleShape();
+  const auto read = [&](const Bytes& elements) {
+    Bytes bytes = elements;
+    AppendRangeChecksum(bytes, shape.object, 0, 1000);
+    float vector[2];
+    return CodeOf([&] { DecodeRaw(bytes, 1000, shape, kKey, vector); });
+  };
+  EXPECT_EQ(read({0, 0x3c, 0xff, 0x7b}), Code::kOk);
+  EXPECT_EQ(read({0, 0x3c, 0x00, 0x7c}), Code::kCorrupted) << "infinity";
+  EXPECT_EQ(read({0, 0xfe, 0x00, 0x3c}), Code::kCorrupted) << "NaN";
+  shape.raw = RawPlane::kFloat32;
+  EXPECT_EQ(read({0, 0, 0x80, 0x3f, 0xff, 0xff, 0x7f, 0xff}), Code::kOk);
+  EXPECT_EQ(read({0, 0, 0x80, 0x3f, 0x00, 0x00, 0x80, 0xff}), Code::kCorrupted) << "-infinity";
+  EXPECT_EQ(read({1, 0, 0x80, 0x7f, 0x00, 0x00, 0x80, 0x3f}), Code::kCorrupted) << "NaN";
 }
 
 }  // namespace

@@ -284,6 +284,128 @@ TEST(Assign, NeedsNoDistances) {
   Assign(centroids, {}, {}, {}, {}, stop);  // no rows: nothing to do
 }
 
+struct AssignedTwice {
+  std::vector<uint32_t> first;
+  std::vector<uint32_t> second;
+};
+
+AssignedTwice AssignAllTwice(const Centroids& centroids, std::span<const float> rows,
+                             AssignOptions options = {.parents_tried = 1000}) {
+  NeverStop stop;
+  const size_t count = rows.size() / centroids.width;
+  AssignedTwice assigned{std::vector<uint32_t>(count), std::vector<uint32_t>(count, 4711)};
+  AssignTwice(centroids, rows, options, assigned.first, assigned.second, stop);
+  return assigned;
+}
+
+// |r'|^2 + <r', r / |r|>^2, in double.
+double SoarLoss(std::span<const float> row, std::span<const float> first, std::span<const float> second) {
+  double along = 0;
+  for (size_t k = 0; k < row.size(); ++k) along += (double{row[k]} - first[k]) * (double{row[k]} - second[k]);
+  const double square = SquaredDistance(row, first);
+  return SquaredDistance(row, second) + (square > 0 ? along * along / square : 0);
+}
+
+TEST(AssignTwice, TakesTheSecondListOfLeastLoss) {
+  constexpr size_t kWidth = 24, kLists = 80;
+  for (const float offset : {0.0f, 300.0f}) {
+    Random random(16);
+    std::vector<float> rows = Blobs(random, 1500, kWidth, 60, 2);
+    for (float& value : rows) value += offset;
+    const Centroids centroids = Trained(rows, kWidth, {.lists = kLists});
+    const AssignedTwice assigned = AssignAllTwice(centroids, rows);
+    EXPECT_EQ(assigned.first, AssignAll(centroids, rows).lists);
+    size_t not_second_nearest = 0;
+    for (size_t i = 0; i < 1500; ++i) {
+      const auto row = Row(rows, kWidth, i);
+      const auto first = Row(centroids.lists, kWidth, assigned.first[i]);
+      double least = 1e300, second_nearest = 1e300;
+      for (uint32_t list = 0; list < kLists; ++list) {
+        if (list == assigned.first[i]) continue;
+        least = std::min(least, SoarLoss(row, first, Row(centroids.lists, kWidth, list)));
+        second_nearest = std::min(second_nearest, SquaredDistance(row, Row(centroids.lists, kWidth, list)));
+      }
+      ASSERT_NE(assigned.second[i], assigned.first[i]);
+      const auto second = Row(centroids.lists, kWidth, assigned.second[i]);
+      EXPECT_LE(SoarLoss(row, first, second), least * (1 + 1e-3)) << i;
+      not_second_nearest += SquaredDistance(row, second) > second_nearest * (1 + 1e-3);
+    }
+    EXPECT_GT(not_second_nearest, 150u);  // the loss is another than the distance
+  }
+}
+
+TEST(AssignTwice, TakesTheListOnTheOtherSide) {
+  // The row at 0 is nearest to list 0. List 1 is nearer to it than list 2, but behind list 0.
+  const Centroids centroids{.width = 2, .parents = {0, 0}, .first_list = {0, 3}, .lists = {1, 0, 1.5f, 0, 0, 1.75f}};
+  const AssignedTwice assigned = AssignAllTwice(centroids, std::vector<float>{0, 0});
+  EXPECT_EQ(assigned.first, std::vector<uint32_t>{0});
+  EXPECT_EQ(assigned.second, std::vector<uint32_t>{2});
+}
+
+TEST(AssignTwice, ThroughAFewParentsIsNearlyAsGood) {
+  constexpr size_t kWidth = 24;
+  Random random(17);
+  const std::vector<float> rows = Blobs(random, 3000, kWidth, 200, 1);
+  const Centroids centroids = Trained(rows, kWidth, {.lists = 225});
+  const AssignedTwice exact = AssignAllTwice(centroids, rows);
+  const AssignedTwice through = AssignAllTwice(centroids, rows, {.parents_tried = 8});
+  EXPECT_EQ(through.first, AssignAll(centroids, rows, {.parents_tried = 8}).lists);
+  size_t same = 0;
+  for (size_t i = 0; i < 3000; ++i) same += through.second[i] == exact.second[i];
+  EXPECT_GT(same, 2850u);
+}
+
+TEST(AssignTwice, DoesNotDependOnThreadsOrBlocks) {
+  constexpr size_t kWidth = 24;
+  Random random(18);
+  const std::vector<float> rows = Blobs(random, 2500, kWidth, 60, 1);
+  const Centroids centroids = Trained(rows, kWidth, {.lists = 80});
+  const AssignedTwice whole = AssignAllTwice(centroids, rows, {.parents_tried = 3, .threads = 4});
+  for (size_t begin = 0; begin < 2500; begin += 333) {
+    const size_t count = std::min<size_t>(333, 2500 - begin);
+    const AssignedTwice part =
+        AssignAllTwice(centroids, std::span(rows).subspan(begin * kWidth, count * kWidth), {.parents_tried = 3});
+    const auto offset = static_cast<ptrdiff_t>(begin);
+    EXPECT_TRUE(std::equal(part.first.begin(), part.first.end(), whole.first.begin() + offset));
+    EXPECT_TRUE(std::equal(part.second.begin(), part.second.end(), whole.second.begin() + offset));
+  }
+}
+
+TEST(AssignTwice, TakesTheFirstListAgainWhereThereIsNoOther) {
+  Random random(19);
+  const std::vector<float> rows = NormalVector(random, 30);
+  const AssignedTwice one = AssignAllTwice(Trained({}, 3, {.lists = 1}), rows);
+  EXPECT_EQ(one.first, std::vector<uint32_t>(10, 0));
+  EXPECT_EQ(one.second, one.first);
+
+  // Each parent has one list: the one parent that is tried has no other.
+  const Centroids centroids{.width = 1, .parents = {-1, 1}, .first_list = {0, 1, 2}, .lists = {-1, 1}};
+  const AssignedTwice two = AssignAllTwice(centroids, std::vector<float>{-2, 2}, {.parents_tried = 1});
+  EXPECT_EQ(two.first, (std::vector<uint32_t>{0, 1}));
+  EXPECT_EQ(two.second, two.first);
+}
+
+TEST(AssignTwice, StandsRowsOnTheirCentroidAndHugeValues) {
+  const Centroids centroids{.width = 1, .parents = {0}, .first_list = {0, 3}, .lists = {0, 5, 7}};
+  EXPECT_EQ(AssignAllTwice(centroids, std::vector<float>{5}).second, std::vector<uint32_t>{2});
+  for (const float far : {1e15f, 1e19f, 3e38f}) {
+    const AssignedTwice assigned = AssignAllTwice(centroids, std::vector<float>{far, -far});
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_LT(assigned.first[i], 3u) << far;
+      EXPECT_LT(assigned.second[i], 3u) << far;
+    }
+  }
+}
+
+TEST(AssignTwice, EndsWhenAskedTo) {
+  Random random(20);
+  const std::vector<float> rows = Blobs(random, 2000, 16, 10, 3);
+  const Centroids centroids = Trained(rows, 16, {.lists = 50});
+  std::vector<uint32_t> first(2000), second(2000);
+  StopAfter stop(1);
+  EXPECT_THROW(AssignTwice(centroids, rows, {}, first, second, stop), Error);
+}
+
 TEST(Refinement, MovesListsAndParentsToTheMeansOfTheirRows) {
   Centroids centroids{.width = 2, .parents = {9, 9, 8, 8}, .first_list = {0, 2, 3}, .lists = {0, 0, 5, 5, 7, 7}};
   Refinement refinement(centroids);

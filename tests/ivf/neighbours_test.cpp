@@ -20,6 +20,7 @@ constexpr size_t kNearest = 10;
 struct Case {
   std::vector<float> rows;
   std::vector<uint32_t> lists;
+  std::vector<uint32_t> second_lists;  // may be empty
   std::vector<uint64_t> sampled;
   std::vector<float> queries;
 };
@@ -39,13 +40,15 @@ Case MakeCase(float offset) {
   return made;
 }
 
-std::vector<std::vector<uint32_t>> Found(const Case& from, size_t block, int threads) {
+std::vector<std::vector<ListPair>> Found(const Case& from, size_t block, int threads) {
   NeverStop stop;
   NeighbourLists neighbours(from.queries, kWidth, from.sampled, kNearest);
   for (size_t begin = 0; begin < kRows; begin += block) {
     const size_t count = std::min(block, kRows - begin);
+    const std::span<const uint32_t> seconds(from.second_lists);
     neighbours.Add(std::span(from.rows).subspan(begin * kWidth, count * kWidth), begin,
-                   std::span(from.lists).subspan(begin, count), threads, stop);
+                   std::span(from.lists).subspan(begin, count),
+                   seconds.empty() ? seconds : seconds.subspan(begin, count), threads, stop);
   }
   return neighbours.Take();
 }
@@ -64,7 +67,8 @@ TEST(NeighbourLists, AreThoseOfBruteForceWithoutTheRowItself) {
       }
       std::sort(all.begin(), all.end());
       ASSERT_EQ(found[q].size(), kNearest);
-      for (size_t k = 0; k < kNearest; ++k) EXPECT_EQ(found[q][k], all[k].second) << offset << " " << q << " " << k;
+      for (size_t k = 0; k < kNearest; ++k)
+        EXPECT_EQ(found[q][k], (ListPair{all[k].second, all[k].second})) << offset << " " << q << " " << k;
     }
   }
 }
@@ -76,12 +80,27 @@ TEST(NeighbourLists, DoNotDependOnBlocksOrThreads) {
   EXPECT_EQ(Found(made, 97, 3), whole);
 }
 
+TEST(NeighbourLists, NameBothListsOfARow) {
+  Case made = MakeCase(0);
+  const auto once = Found(made, 97, 2);
+  for (const uint32_t list : made.lists) made.second_lists.push_back(list + 3);
+  const auto twice = Found(made, 97, 2);
+  ASSERT_EQ(twice.size(), once.size());
+  for (size_t q = 0; q < once.size(); ++q) {
+    ASSERT_EQ(twice[q].size(), once[q].size());
+    for (size_t k = 0; k < once[q].size(); ++k) {
+      EXPECT_EQ(twice[q][k], (ListPair{once[q][k].first, once[q][k].first + 3}));
+    }
+  }
+}
+
 TEST(NeighbourLists, AreFewerWhenRowsAreFew) {
   NeverStop stop;
   const std::vector<float> rows = {0, 1, 2};
   NeighbourLists neighbours(std::vector<float>{1}, 1, std::vector<uint64_t>{1}, 10);
-  neighbours.Add(rows, 0, std::vector<uint32_t>{7, 8, 9}, 1, stop);
-  EXPECT_EQ(neighbours.Take(), (std::vector<std::vector<uint32_t>>{{7, 9}}));  // equally near: by number
+  neighbours.Add(rows, 0, std::vector<uint32_t>{7, 8, 9}, {}, 1, stop);
+  const std::vector<std::vector<ListPair>> expected = {{{7, 7}, {9, 9}}};  // equally near: by number
+  EXPECT_EQ(neighbours.Take(), expected);
 }
 
 }  // namespace

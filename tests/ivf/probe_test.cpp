@@ -15,20 +15,22 @@ namespace {
 
 using testing::Row;
 
-TEST(RankLists, GivesAllListsNearestFirstWithTiesByNumber) {
-  const Centroids centroids{.width = 1, .parents = {0}, .first_list = {0, 5}, .lists = {4, -1, 1, 10, 0}};
-  std::vector<std::pair<uint32_t, float>> ranked;
-  for (const RankedList& list : RankLists(centroids, std::vector<float>{0})) {
-    ranked.emplace_back(list.list, list.squared_distance);
+// All lists, the nearest first.
+std::vector<RankedList> RankedLists(const Centroids& centroids, std::span<const float> query) {
+  std::vector<RankedList> ranked;
+  for (uint32_t list = 0; list < centroids.list_count(); ++list) {
+    const double distance = testing::SquaredDistance(query, Row(centroids.lists, centroids.width, list));
+    ranked.push_back({list, static_cast<float>(distance)});
   }
-  EXPECT_EQ(ranked, (std::vector<std::pair<uint32_t, float>>{{4, 0}, {1, 1}, {2, 1}, {0, 16}, {3, 100}}));
+  std::sort(ranked.begin(), ranked.end(),
+            [](const auto& a, const auto& b) { return a.squared_distance < b.squared_distance; });
+  return ranked;
 }
 
-TEST(RankLists, HoldsDistancesToFloat) {
-  const Centroids centroids{.width = 2, .parents = {0, 0}, .first_list = {0, 2}, .lists = {3e38f, -3e38f, 1, 1}};
-  const std::vector<RankedList> ranked = RankLists(centroids, std::vector<float>{-3e38f, 1});
-  ASSERT_EQ(ranked.size(), 2u);
-  for (const RankedList& list : ranked) EXPECT_EQ(list.squared_distance, std::numeric_limits<float>::max());
+std::vector<ListPair> InOneList(std::initializer_list<uint32_t> lists) {
+  std::vector<ListPair> pairs;
+  for (const uint32_t list : lists) pairs.push_back({list, list});
+  return pairs;
 }
 
 TEST(CountProbes, FollowsGapLeastAndMost) {
@@ -45,84 +47,164 @@ TEST(CountProbes, FollowsGapLeastAndMost) {
   EXPECT_EQ(CountProbes({}, {}, 3), 0u);
 }
 
+// As where a ranking through parents goes on to the lists of the other parents.
+TEST(CountProbes, EndsAtTheFirstListBeyondTheGap) {
+  const std::vector<RankedList> ranked = {{0, 10}, {1, 11}, {2, 15}, {3, 10.5f}, {4, 11}, {5, 12}};
+  EXPECT_EQ(CountProbes(ranked, {.gap = 2, .least = 1, .most = 6}, 0), 2u);
+  EXPECT_EQ(CountProbes(ranked, {.gap = 5, .least = 1, .most = 6}, 0), 6u);
+}
+
 struct Calibration {
   std::vector<CalibrationQuery> queries;
   std::vector<uint32_t> list_sizes;
 };
 
-Calibration MakeCalibration() {
+// Rows in the lists of a training, each in two of them when `twice`.
+Calibration MakeCalibration(bool twice = false) {
   constexpr size_t kWidth = 16, kRows = 6000, kQueries = 200;
   Random random(1);
   NeverStop stop;
   const std::vector<float> rows = testing::Blobs(random, kRows, kWidth, 100, 0.7);
   const Centroids centroids = Train(rows, kWidth, {.lists = 60}, stop);
-  std::vector<uint32_t> assignment(kRows);
-  Assign(centroids, rows, {}, assignment, {}, stop);
+  std::vector<uint32_t> first(kRows), second(kRows);
+  AssignTwice(centroids, rows, {}, first, second, stop);
 
   Calibration made;
   made.list_sizes.assign(centroids.list_count(), 0);
-  for (const uint32_t list : assignment) ++made.list_sizes[list];
+  for (const uint32_t list : first) ++made.list_sizes[list];
+  if (twice) {
+    for (const uint32_t list : second) ++made.list_sizes[list];
+  }
   std::vector<uint64_t> sampled;
   for (size_t i = 0; i < kQueries; ++i) sampled.push_back(i * (kRows / kQueries));
   std::vector<float> queries;
   for (const uint64_t row : sampled) {
     const auto values = Row(rows, kWidth, row);
     queries.insert(queries.end(), values.begin(), values.end());
-    made.queries.push_back({.ranked = RankLists(centroids, values), .neighbour_lists = {}});
+    made.queries.push_back({.ranked = RankedLists(centroids, values), .neighbour_lists = {}});
   }
   NeighbourLists neighbours(queries, kWidth, sampled, 10);
-  neighbours.Add(rows, 0, assignment, 1, stop);
+  neighbours.Add(rows, 0, first, twice ? second : std::vector<uint32_t>(), 1, stop);
   const auto lists = neighbours.Take();
   for (size_t i = 0; i < kQueries; ++i) made.queries[i].neighbour_lists = lists[i];
   return made;
 }
 
-struct Outcome {
-  double recall = 0;
-  double entries = 0;
-};
-
-Outcome Apply(const Calibration& calibration, const ProbeRule& rule) {
-  Outcome outcome;
+// By hand, neighbour by neighbour.
+RuleOutcome PlainOutcome(const Calibration& calibration, const ProbeRule& rule) {
+  RuleOutcome outcome;
   for (const CalibrationQuery& query : calibration.queries) {
     const size_t probes = CountProbes(query.ranked, rule, 0);
+    outcome.probes += static_cast<double>(probes);
+    for (size_t i = 0; i < probes; ++i) outcome.entries += calibration.list_sizes[query.ranked[i].list];
     size_t hits = 0;
-    for (size_t i = 0; i < probes; ++i) {
-      outcome.entries += calibration.list_sizes[query.ranked[i].list];
-      hits += static_cast<size_t>(
-          std::count(query.neighbour_lists.begin(), query.neighbour_lists.end(), query.ranked[i].list));
+    for (const ListPair& lists : query.neighbour_lists) {
+      bool found = false;
+      for (size_t i = 0; i < probes; ++i) {
+        found = found || query.ranked[i].list == lists.first || query.ranked[i].list == lists.second;
+      }
+      hits += found;
     }
     outcome.recall += static_cast<double>(hits) / static_cast<double>(query.neighbour_lists.size());
   }
-  outcome.recall /= static_cast<double>(calibration.queries.size());
-  outcome.entries /= static_cast<double>(calibration.queries.size());
-  return outcome;
+  const auto queries = static_cast<double>(calibration.queries.size());
+  return {.recall = outcome.recall / queries, .entries = outcome.entries / queries, .probes = outcome.probes / queries};
+}
+
+void ExpectNearlyTheLeastCost(const Calibration& calibration, double target) {
+  const auto lists = static_cast<uint32_t>(calibration.list_sizes.size());
+  const RuleOutcome chosen = PlainOutcome(calibration, Calibrate(calibration.queries, calibration.list_sizes, target));
+  EXPECT_GE(chosen.recall, target);
+
+  // Every cap with a fine grid of gaps: nothing that reaches the target is much cheaper.
+  double cheapest = std::numeric_limits<double>::infinity();
+  for (uint32_t most = 1; most <= lists; ++most) {
+    for (float gap = 0; gap < 60; gap += 1) {
+      const ProbeRule rule{.gap = gap, .least = 1, .most = most};
+      const RuleOutcome outcome = OutcomeOf(calibration.queries, calibration.list_sizes, rule);
+      if (outcome.recall >= target) cheapest = std::min(cheapest, outcome.entries);
+    }
+  }
+  EXPECT_LE(chosen.entries, 1.05 * cheapest) << target;
 }
 
 TEST(Calibrate, ReachesTheTargetAtNearlyTheLeastCost) {
-  const Calibration calibration = MakeCalibration();
-  const auto lists = static_cast<uint32_t>(calibration.list_sizes.size());
-  for (const double target : {0.5, 0.8, 0.9, 0.95, 0.99}) {
-    const Outcome chosen = Apply(calibration, Calibrate(calibration.queries, calibration.list_sizes, target));
-    EXPECT_GE(chosen.recall, target);
+  const Calibration once = MakeCalibration();
+  for (const double target : {0.5, 0.8, 0.9, 0.95, 0.99}) ExpectNearlyTheLeastCost(once, target);
+}
 
-    // Every cap with a fine grid of gaps: nothing that reaches the target is much cheaper.
-    double cheapest = std::numeric_limits<double>::infinity();
-    for (uint32_t most = 1; most <= lists; ++most) {
-      for (float gap = 0; gap < 60; gap += 1) {
-        const Outcome outcome = Apply(calibration, {.gap = gap, .least = 1, .most = most});
-        if (outcome.recall >= target) cheapest = std::min(cheapest, outcome.entries);
-      }
+TEST(Calibrate, CountsANeighbourInTwoListsOnceEitherIsRead) {
+  const Calibration twice = MakeCalibration(true);
+  for (const double target : {0.9, 0.97}) ExpectNearlyTheLeastCost(twice, target);
+
+  const Calibration once = MakeCalibration();
+  const auto probes = [](const Calibration& calibration) {
+    const ProbeRule rule = Calibrate(calibration.queries, calibration.list_sizes, 0.97);
+    return OutcomeOf(calibration.queries, calibration.list_sizes, rule).probes;
+  };
+  EXPECT_LT(probes(twice), 0.8 * probes(once));
+}
+
+TEST(OutcomeOf, IsWhatCountingByHandGives) {
+  for (const bool twice : {false, true}) {
+    const Calibration calibration = MakeCalibration(twice);
+    for (const ProbeRule& rule :
+         {ProbeRule{.gap = 0, .least = 1, .most = 1}, ProbeRule{.gap = 8, .least = 2, .most = 60},
+          ProbeRule{.gap = 1e9f, .least = 1, .most = 60}}) {
+      const RuleOutcome outcome = OutcomeOf(calibration.queries, calibration.list_sizes, rule);
+      const RuleOutcome expected = PlainOutcome(calibration, rule);
+      EXPECT_NEAR(outcome.recall, expected.recall, 1e-12);
+      EXPECT_NEAR(outcome.entries, expected.entries, 1e-9);
+      EXPECT_NEAR(outcome.probes, expected.probes, 1e-9);
     }
-    EXPECT_LE(chosen.entries, 1.05 * cheapest) << target;
   }
+}
+
+TEST(OutcomeOf, TakesRecallOverTheQueriesThatHaveNeighbours) {
+  const std::vector<RankedList> ranked = {{0, 1}, {1, 2}, {2, 9}};
+  const std::vector<CalibrationQuery> queries = {
+      {.ranked = ranked, .neighbour_lists = {}},
+      {.ranked = ranked, .neighbour_lists = {{0, 2}, {2, 0}, {2, 1}, {2, 2}}}};
+  const RuleOutcome outcome = OutcomeOf(queries, std::vector<uint32_t>{5, 6, 7}, {.gap = 0, .least = 1, .most = 3});
+  EXPECT_EQ(outcome.recall, 0.5);
+  EXPECT_EQ(outcome.entries, 5);
+  EXPECT_EQ(outcome.probes, 1);
+  EXPECT_EQ(OutcomeOf({}, std::vector<uint32_t>{5}, {}).recall, 0);
+}
+
+// Lists that a query does not rank are never read.
+TEST(Calibrate, StandsRankingsOfSomeListsOnly) {
+  const std::vector<CalibrationQuery> queries = {
+      {.ranked = {{0, 1}, {1, 2}, {2, 3}}, .neighbour_lists = {{1, 1}}},
+      {.ranked = {{0, 1}, {2, 3}}, .neighbour_lists = {{1, 1}}},
+  };
+  const std::vector<uint32_t> sizes = {1, 1, 1};
+  EXPECT_EQ(CountProbes(queries[0].ranked, Calibrate(queries, sizes, 0.5), 0), 2u);
+  EXPECT_EQ(CountProbes(queries[0].ranked, Calibrate(queries, sizes, 0.6), 0), 3u);  // out of reach: everything
+}
+
+TEST(Calibrate, CapsAtTwiceWhatAnyQueryReads) {
+  std::vector<RankedList> ranked;
+  for (uint32_t list = 0; list < 100; ++list) ranked.push_back({list, static_cast<float>(list)});
+  const std::vector<CalibrationQuery> queries = {{.ranked = ranked, .neighbour_lists = InOneList({0, 1})},
+                                                 {.ranked = ranked, .neighbour_lists = InOneList({3})}};
+  const ProbeRule rule = Calibrate(queries, std::vector<uint32_t>(100, 1), 1.0);
+  EXPECT_EQ(rule.gap, 3);
+  EXPECT_EQ(rule.most, 8u);
+}
+
+TEST(Calibrate, ReachesListsOutOfOrder) {
+  const std::vector<CalibrationQuery> queries = {
+      {.ranked = {{0, 1}, {1, 9}, {2, 5}}, .neighbour_lists = InOneList({2})}};
+  const ProbeRule rule = Calibrate(queries, std::vector<uint32_t>{1, 1, 1}, 1.0);
+  EXPECT_EQ(CountProbes(queries[0].ranked, rule, 0), 3u);
 }
 
 TEST(Calibrate, WeighsListsByTheirSizes) {
   // The neighbours of the first query are in a near small list, of the second in a far huge one; half of them will do.
   const std::vector<CalibrationQuery> queries = {
-      {.ranked = {{0, 1}, {1, 2}, {2, 9}}, .neighbour_lists = {1, 1}},
-      {.ranked = {{0, 1}, {2, 4}, {1, 9}}, .neighbour_lists = {2, 2}},
+      {.ranked = {{0, 1}, {1, 2}, {2, 9}}, .neighbour_lists = InOneList({1, 1})},
+      {.ranked = {{0, 1}, {2, 4}, {1, 9}}, .neighbour_lists = InOneList({2, 2})},
   };
   const ProbeRule rule = Calibrate(queries, std::vector<uint32_t>{1, 1, 1000}, 0.5);
   EXPECT_EQ(CountProbes(queries[0].ranked, rule, 0), 2u);
@@ -132,13 +214,13 @@ TEST(Calibrate, WeighsListsByTheirSizes) {
 TEST(Calibrate, FindsEveryNeighbourWhenAskedTo) {
   const Calibration calibration = MakeCalibration();
   const ProbeRule rule = Calibrate(calibration.queries, calibration.list_sizes, 1.0);
-  EXPECT_EQ(Apply(calibration, rule).recall, 1.0);
+  EXPECT_NEAR(PlainOutcome(calibration, rule).recall, 1.0, 1e-12);
 }
 
 // 16777218 - 1 is no float: the gap must be rounded away from the neighbour's list.
 TEST(Calibrate, RoundsTheGapUp) {
   const std::vector<CalibrationQuery> queries = {
-      {.ranked = {{0, 1}, {1, 16777218}, {2, 3e7f}}, .neighbour_lists = {1}}};
+      {.ranked = {{0, 1}, {1, 16777218}, {2, 3e7f}}, .neighbour_lists = InOneList({1})}};
   EXPECT_EQ(CountProbes(queries[0].ranked, Calibrate(queries, std::vector<uint32_t>{5, 6, 7}, 0.9), 0), 2u);
 }
 
@@ -153,7 +235,7 @@ TEST(Calibrate, ReadsEverythingWithoutNeighbours) {
 TEST(Calibrate, PassesOverQueriesWithoutNeighbours) {
   const std::vector<RankedList> ranked = {{0, 1}, {1, 2}, {2, 9}};
   const std::vector<CalibrationQuery> queries = {{.ranked = ranked, .neighbour_lists = {}},
-                                                 {.ranked = ranked, .neighbour_lists = {0, 1}}};
+                                                 {.ranked = ranked, .neighbour_lists = InOneList({0, 1})}};
   EXPECT_EQ(CountProbes(ranked, Calibrate(queries, std::vector<uint32_t>{5, 6, 7}, 1.0), 0), 2u);
 }
 

@@ -1,0 +1,78 @@
+/* s3v_explain: runs a query and tells what it did. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "json_put.h"
+#include "plans.h"
+#include "query.h"
+
+PG_FUNCTION_INFO_V1(s3v_explain);
+
+static void
+put_milliseconds(JsonbParseState **state, const char *name, double ms)
+{
+	json_put_number(state, name, psprintf("%.3f", Max(ms, 0)));
+}
+
+/* Dollars for one request of that kind; -1 where the price table has no such row. */
+static double
+price_of(const char *item)
+{
+	Oid			type = TEXTOID;
+	Datum		argument = CStringGetTextDatum(item);
+	double		price = -1;
+	bool		isnull;
+
+	SPI_connect();
+	if (SPI_execute_plan(plan_get("SELECT usd FROM s3v.price WHERE item OPERATOR(pg_catalog.=) $1", 1, &type),
+						 &argument, NULL, true, 1) == SPI_OK_SELECT && SPI_processed == 1)
+		price = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return price;
+}
+
+Datum
+s3v_explain(PG_FUNCTION_ARGS)
+{
+	static const char *const path_names[] = {"index", "mixed", "source"};
+	S3vQueryArgs args = query_arguments(fcinfo, 0);
+	S3vQuery   *query = query_run(&args);
+	const S3vQueryWork *work = &query->work;
+	JsonbParseState *state = NULL;
+	double		price = price_of("s3.get");
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	json_put_text(&state, "path", path_names[work->path]);
+	json_put_bool(&state, "exact", true);
+	json_put_text(&state, "status", work->status);
+	json_put_count(&state, "hits", args.query_count > 0 ? query->hits->count : 0);
+	json_put_count(&state, "version", query->version != NULL ? query->version->version : 0);
+	json_put_count(&state, "waves", work->sent.waves);
+	json_put_count(&state, "requests", work->sent.get_requests);
+	json_put_count(&state, "bytes", work->sent.bytes_read);
+	json_put_count(&state, "retries", work->sent.retries);
+	json_put_count(&state, "cache_hits", work->sent.cache_hits);
+	json_put_count(&state, "lists", work->search.lists_total);
+	json_put_count(&state, "lists_probed", work->search.lists_probed);
+	json_put_count(&state, "entries_scanned", work->search.entries_scanned);
+	json_put_count(&state, "entries_scored", work->search.entries_scored);
+	json_put_count(&state, "entries_matched", work->search.entries_matched);
+	json_put_count(&state, "reranked", work->reranked);
+	json_put_count(&state, "source_rows", work->source_rows);
+	json_put_count(&state, "pending_merged", work->pending_merged);
+	json_put_key(&state, "ms");
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	put_milliseconds(&state, "catalog", work->ms_catalog);
+	put_milliseconds(&state, "search", work->ms_search);
+	put_milliseconds(&state, "source", work->ms_source);
+	put_milliseconds(&state, "total", work->ms_total);
+	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	if (price >= 0)
+		json_put_number(&state, "request_cost_usd", psprintf("%.10f", price * work->sent.get_requests));
+	else
+		json_put_text(&state, "request_cost_usd", NULL);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}

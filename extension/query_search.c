@@ -1,0 +1,229 @@
+/* The part of a query between the core and the source: candidates come by lower bound, each is ranked against its source row. */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "boundary.h"
+#include "query.h"
+#include "server.h"
+
+/*
+ * Most source rows that one query reads for its candidates: four times those that a rerank by estimates alone would read (20, or twice k).
+ * Bounds end the reading far sooner, unless vectors lie so close together that their codes cannot tell them apart; the nearest by those
+ * codes have then been read long before.
+ */
+static int64
+most_reranked(int k)
+{
+	return 4 * Max(20, 2 * (int64) k);
+}
+
+static void
+free_search(void *search)
+{
+	s3v_search_free(search);
+}
+
+/* One of the queries on its way through the candidates. */
+typedef struct Ranking
+{
+	S3vQuery   *query;
+	int			number;			/* of the query, from 0 */
+	S3vHits    *hits;
+	int64		spare;			/* rows that may still be read once hits are full */
+} Ranking;
+
+static bool
+matters(const Ranking *ranking, const s3v_candidate *candidate)
+{
+	return !hits_full(ranking->hits) || candidate->lower_bound <= hits_worst(ranking->hits);
+}
+
+/*
+ * Ranks candidates against their source rows; false once no later one can matter. Each row may be the last that does, but starting a
+ * statement costs more than reading some rows too many.
+ */
+static bool
+rank(Ranking *ranking, const s3v_candidate *candidates, size_t found)
+{
+	S3vQuery   *query = ranking->query;
+	size_t		at_once = key_scan_serves(query) ? 1 : found;
+	S3vKey	   *keys = palloc(sizeof(S3vKey) * at_once);
+	size_t		done = 0;
+	size_t		count;
+
+	do
+	{
+		bool		full = hits_full(ranking->hits);
+		size_t		most = full ? Min(at_once, (size_t) ranking->spare) : at_once;
+
+		for (count = 0; count < most && done < found && matters(ranking, &candidates[done]); count++, done++)
+		{
+			keys[count].data = (char *) candidates[done].key;
+			keys[count].size = candidates[done].key_size;
+		}
+		query->work.reranked += query_read_keys(query, keys, count);
+		if (full)
+			ranking->spare -= count;
+	} while (count > 0);
+	pfree(keys);
+	return done == found;
+}
+
+/* Asks for candidates of one query until no later one can matter. */
+static s3v_code
+rank_query(Ranking *ranking, S3vCall *call, s3v_search *search, s3v_error *err)
+{
+	S3vQueryWork *work = &ranking->query->work;
+	int			k = ranking->query->args->k;
+	size_t		want = (size_t) k + Max(4, k / 10);
+
+	for (;;)
+	{
+		double		worst = hits_full(ranking->hits) ? hits_worst(ranking->hits) : INFINITY;
+		const s3v_candidate *candidates;
+		size_t		found;
+		instr_time	start;
+		double		spent;
+		bool		go_on;
+		s3v_code	code;
+
+		code = s3v_search_next(boundary_env(call), search, ranking->number, want, worst, &candidates, &found, err);
+		if (code != S3V_OK)
+			return code;
+		if (found == 0)
+		{
+			int			more = 0;
+
+			/* Rows that the snapshot does not see, or that were dropped by a check, left too few. */
+			if (!hits_full(ranking->hits))
+				code = s3v_search_widen(boundary_env(call), search, ranking->number, &more, err);
+			if (code != S3V_OK || !more)
+				return code;
+			continue;
+		}
+
+		INSTR_TIME_SET_CURRENT(start);
+		go_on = rank(ranking, candidates, found);
+		spent = milliseconds_since(&start);
+		work->ms_source += spent;
+		work->ms_search -= spent;
+		if (!go_on)
+			return S3V_OK;
+		want = Max(8, k / 4);
+	}
+}
+
+/* The vectors as the core takes them, row after row; they often lie so already. */
+static const float *
+joined_vectors(const S3vQueryArgs *args, int dimensions)
+{
+	const S3vQueryVector *vectors = args->vectors;
+	bool		joined = true;
+	float	   *copy;
+	int			i;
+
+	for (i = 1; i < args->query_count && joined; i++)
+		joined = vectors[i].values == vectors[i - 1].values + dimensions;
+	if (joined)
+		return vectors[0].values;
+	copy = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * dimensions * args->query_count);
+	for (i = 0; i < args->query_count; i++)
+		memcpy(copy + (Size) i * dimensions, vectors[i].values, sizeof(float) * dimensions);
+	return copy;
+}
+
+s3v_version_names
+query_version_names(const S3vQuery *query)
+{
+	s3v_version_names names = {0};
+
+	names.index_uuid = query->index->uuid;
+	names.base = query->version->base;
+	names.base_length = query->version->base_bytes;
+	names.delta = query->version->delta;
+	names.delta_length = query->version->delta_bytes;
+	return names;
+}
+
+/* Lists of all queries are read together, when the first of them asks; then each ranks its own candidates. */
+static s3v_code
+search_lists(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error *err, S3vCall *call)
+{
+	const S3vQueryArgs *args = query->args;
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
+	s3v_version_names names = query_version_names(query);
+	s3v_search_options options = {0};
+	s3v_code	code;
+	int			i;
+
+	options.k = args->k;
+	options.probes = query->settings.probes;
+	options.max_bytes = query->settings.max_bytes;
+	options.in_flight_bytes = UINT64CONST(32) << 20;
+	options.filter = query->filter;
+	options.only = query->only;
+	options.without = pending;
+
+	code = s3v_search_open(boundary_env(call), store, &names, joined_vectors(args, query->index->dimensions), args->query_count,
+						   query->index->dimensions, &options, (s3v_search **) &handle->ptr, err);
+	for (i = 0; i < args->query_count && code == S3V_OK; i++)
+	{
+		Ranking		ranking = {query, i, &query->hits[i], most_reranked(args->k) - args->k};
+
+		query->from = i;
+		query->to = i + 1;
+		code = rank_query(&ranking, call, handle->ptr, err);
+	}
+	if (handle->ptr != NULL)
+		s3v_search_stats_get(handle->ptr, &query->work.search);
+	handle_release(handle);
+	return code;
+}
+
+static void
+note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
+{
+	s3v_counters now;
+
+	s3v_store_counters(store, &now);
+	work->sent.waves = now.waves - before->waves;
+	work->sent.get_requests = now.get_requests - before->get_requests;
+	work->sent.put_requests = now.put_requests - before->put_requests;
+	work->sent.delete_requests = now.delete_requests - before->delete_requests;
+	work->sent.bytes_read = now.bytes_read - before->bytes_read;
+	work->sent.retries = now.retries - before->retries;
+	work->sent.cache_hits = now.cache_hits - before->cache_hits;
+}
+
+bool
+query_search_index(S3vQuery *query, const s3v_keys *pending)
+{
+	s3v_store  *store = server_index_store(query->index->index_id);
+	S3vCall    *call = boundary_begin();
+	s3v_counters before;
+	s3v_error	err;
+	s3v_code	code;
+	instr_time	start;
+	bool		missing;
+
+	s3v_store_counters(store, &before);
+	INSTR_TIME_SET_CURRENT(start);
+	code = search_lists(query, store, pending, &err, call);
+	query->work.ms_search += milliseconds_since(&start);
+	note_sent(&query->work, store, &before);
+	missing = code == S3V_OBJECT_MISSING && !query->settings.missing_is_error;
+	/* Also when the source can answer instead: a cancel that a callback caught would be lost. */
+	boundary_check(call, missing ? S3V_OK : code, &err);
+	if (missing)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_FILE),
+				 errmsg("objects of index \"%s\" are missing: its source is scanned instead",
+						get_rel_name(query->index->index_id)),
+				 errdetail("%s", err.message),
+				 errhint("Run s3v_sync with mode 'rebuild' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
+	return !missing;
+}

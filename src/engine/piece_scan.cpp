@@ -1,0 +1,188 @@
+#include "engine/piece_scan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "format/coding.h"
+#include "ivf/kernels/kernels.h"
+
+namespace s3v {
+namespace {
+
+// Standard deviations that bounds allow for. The error of an estimate is nearly normal (arXiv 2405.12497, theorem 3.2):
+// 97 of 100 rows lie above a lower bound of 1.9. Measured in docs/design/search.md: wider ones cost rows to rerank and
+// gain no recall.
+constexpr double kSignSigmas = 1.9;
+constexpr double kCodeSigmas = 1.9;
+
+// With more survivors than this many times the candidates wanted, the most promising go first, so that their upper
+// bounds spare the others.
+constexpr size_t kManySurvivors = 4;
+
+float Unaligned(const float* p) {
+  float value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source) {
+  const ByteView* bytes = source.Scan();
+  if (bytes == nullptr) return false;
+  const SegmentShape shape = ShapeOf(piece);
+  const std::string& object = scope_.navigation.segment_keys[piece.segment];
+  const ScanRange range(*bytes, piece, shape, object, source.trust());
+  if (!Select(piece, range, source)) return false;
+
+  scope_.navigation.base->tables.lists.Dequantize(piece.list, centroid_);
+  survivors_.clear();
+  for (const Visit& visit : visits) {
+    ScoreSigns(range, *visit.query);
+    survivors_.insert(survivors_.end(), visit.query->survivors.begin(), visit.query->survivors.end());
+  }
+  std::optional<ExtensionRange> extension;
+  // What just arrived is checked in any case: it may be kept for later.
+  if (shape.codes.bits > 1 && (!survivors_.empty() || source.trust() == Trust::kVerify)) {
+    const ByteView* planes = source.Extension(survivors_);
+    if (planes == nullptr) return false;
+    extension.emplace(*planes, piece, shape, object, source.trust());
+  }
+  for (const Visit& visit : visits) {
+    visit.query->scanned += range.count();
+    visit.query->matched += scope_.is_narrowed() ? passed_ : range.count();
+    visit.query->only_seen.insert(keys_seen_.begin(), keys_seen_.end());
+    ScoreCodes(range, extension.has_value() ? &*extension : nullptr, *visit.query);
+  }
+  return true;
+}
+
+// Which entries the filter and the key sets let pass.
+bool PieceScanner::Select(const Piece& piece, const ScanRange& range, PieceSource& source) {
+  keys_seen_.clear();
+  if (!scope_.is_narrowed()) return true;
+  passing_.assign(range.count(), 1);
+  if (scope_.options.filter != nullptr) {
+    const ByteView* metadata = source.Metadata();
+    if (metadata == nullptr) return false;
+    MatchMetadata(piece, *metadata, source.trust());
+  }
+  SelectKeys(range);
+  passed_ = static_cast<uint64_t>(std::count(passing_.begin(), passing_.end(), 1));
+  return true;
+}
+
+void PieceScanner::MatchMetadata(const Piece& piece, ByteView bytes, Trust trust) {
+  const std::string& object = scope_.navigation.segment_keys[piece.segment];
+  const MetadataRange rows(bytes, piece, ShapeOf(piece), object, trust);
+  for (size_t i = 0; i < passing_.size(); ++i) {
+    try {
+      passing_[i] = scope_.options.filter->Match(rows.row(i)) ? 1 : 0;
+    } catch (const Error& error) {
+      if (error.code() != Code::kCorrupted) throw;
+      ThrowCorrupted(object, piece.metadata_offset, error.message());
+    }
+  }
+}
+
+void PieceScanner::SelectKeys(const ScanRange& range) {
+  const KeySet* only = scope_.options.only;
+  for (size_t i = 0; i < range.count(); ++i) {
+    const std::string_view key = AsText(range.key(i));
+    if (only != nullptr) {
+      const auto found = only->find(key);
+      if (found == only->end()) {
+        passing_[i] = 0;
+        continue;
+      }
+      keys_seen_.push_back(&*found);
+    }
+    if (passing_[i] == 1 && IsPending(key)) passing_[i] = 0;
+  }
+}
+
+bool PieceScanner::IsPending(std::string_view key) const {
+  const KeySet* without = scope_.options.without;
+  return without != nullptr && !without->empty() && without->contains(key);
+}
+
+// The first step; may be repeated for a piece.
+void PieceScanner::ScoreSigns(const ScanRange& range, QueryScan& query) {
+  const size_t count = range.count();
+  query.lower_bounds.resize(std::max(query.lower_bounds.size(), count));
+  query.upper_bounds.resize(query.lower_bounds.size());
+  query.sign_sums.resize(query.lower_bounds.size());
+  query.survivors.resize(query.lower_bounds.size());
+  query.list_query.Set(query.rotated, centroid_);
+  const bool has_one_bit = scope_.navigation.delta.bits == 1;
+  query.list_query.ScoreSigns(range.sign_plane(), range.residual_norms(), range.sign_scales(), count, kSignSigmas,
+                              query.lower_bounds.data(), has_one_bit ? query.upper_bounds.data() : nullptr,
+                              query.sign_sums.data());
+  float least_dropped = std::numeric_limits<float>::infinity();
+  query.survivors.resize(kernels::SelectAtMost(query.lower_bounds.data(), count, query.candidates.limit(),
+                                               query.survivors.data(), &least_dropped));
+  if (!scope_.is_narrowed()) {
+    query.candidates.Drop(least_dropped);
+    return;
+  }
+  // What did not pass was not dropped.
+  for (size_t i = 0; least_dropped < std::numeric_limits<float>::infinity() && i < count; ++i) {
+    if (passing_[i] == 1 && query.lower_bounds[i] > query.candidates.limit())
+      query.candidates.Drop(query.lower_bounds[i]);
+  }
+  std::erase_if(query.survivors, [&](uint32_t i) { return passing_[i] == 0; });
+}
+
+// The second step: entries that can still matter are offered with the bounds of their whole codes.
+void PieceScanner::ScoreCodes(const ScanRange& range, const ExtensionRange* extension, QueryScan& query) {
+  Candidates& candidates = query.candidates;
+  std::vector<uint32_t>& survivors = query.survivors;
+  if (survivors.size() > kManySurvivors * candidates.wanted()) {
+    std::nth_element(survivors.begin(), survivors.begin() + static_cast<ptrdiff_t>(candidates.wanted()),
+                     survivors.end(),
+                     [&](uint32_t a, uint32_t b) { return query.lower_bounds[a] < query.lower_bounds[b]; });
+  }
+  for (const uint32_t i : survivors) {
+    if (query.lower_bounds[i] > candidates.limit()) {
+      candidates.Drop(query.lower_bounds[i]);
+      continue;
+    }
+    ++query.scored;
+    ListQuery::Estimate found;
+    if (extension != nullptr) {
+      found = query.list_query.ScoreCode(query.sign_sums[i], extension->code(i), Unaligned(range.residual_norms() + i),
+                                         extension->factors(i), kCodeSigmas);
+    } else {
+      found = {.score = 0.5F * (query.lower_bounds[i] + query.upper_bounds[i]),
+               .lower_bound = query.lower_bounds[i],
+               .upper_bound = query.upper_bounds[i]};
+    }
+    // Not comparable: looked at exactly.
+    if (std::isnan(found.lower_bound)) found.lower_bound = -std::numeric_limits<float>::infinity();
+    if (std::isnan(found.upper_bound)) found.upper_bound = std::numeric_limits<float>::infinity();
+    if (found.lower_bound > candidates.limit()) {
+      candidates.Drop(found.lower_bound);
+      continue;
+    }
+    const ByteView key = range.key(i);
+    if (!scope_.is_narrowed() && IsPending(AsText(key))) {
+      --query.matched;
+      continue;
+    }
+    candidates.Offer(found.lower_bound, found.score, found.upper_bound, key);
+  }
+}
+
+SegmentShape PieceScanner::ShapeOf(const Piece& piece) const {
+  const Navigation& navigation = scope_.navigation;
+  return {.index = navigation.names.index,
+          .object = navigation.delta.segments[piece.segment].id,
+          .codes = navigation.codes(),
+          .key_kind = navigation.delta.key_kind,
+          .has_metadata = navigation.delta.has_metadata,
+          .raw = navigation.delta.raw};
+}
+
+}  // namespace s3v

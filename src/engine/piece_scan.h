@@ -1,0 +1,49 @@
+// The scan of one piece: sign codes for all entries, whole codes for those that are left, keys and filter in between.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "engine/wave_scan.h"
+#include "format/segment.h"
+
+namespace s3v {
+
+// Where the planes of a piece come from.
+class PieceSource {
+ public:
+  virtual ~PieceSource() = default;
+  // Views that live until the next piece; null when the plane is not at hand.
+  virtual const ByteView* Scan() = 0;
+  // Only the codes of the entries `wanted` need be there.
+  virtual const ByteView* Extension(std::span<const uint32_t> wanted) = 0;
+  virtual const ByteView* Metadata() = 0;
+  virtual Trust trust() const = 0;
+};
+
+// Reuses its memory from piece to piece.
+class PieceScanner {
+ public:
+  explicit PieceScanner(const ScanScope& scope) : scope_(scope), centroid_(scope.navigation.base->space.dimensions) {}
+
+  // False, and nothing is changed, when a plane that is needed is not at hand.
+  bool Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source);
+
+ private:
+  bool Select(const Piece& piece, const ScanRange& range, PieceSource& source);
+  void ScoreSigns(const ScanRange& range, QueryScan& query);
+  void ScoreCodes(const ScanRange& range, const ExtensionRange* extension, QueryScan& query);
+  void MatchMetadata(const Piece& piece, ByteView bytes, Trust trust);
+  void SelectKeys(const ScanRange& range);
+  bool IsPending(std::string_view key) const;
+  SegmentShape ShapeOf(const Piece& piece) const;
+
+  const ScanScope& scope_;
+  std::vector<float> centroid_;
+  std::vector<uint8_t> passing_;  // one flag an entry, when the search is narrowed
+  uint64_t passed_ = 0;
+  std::vector<const std::string*> keys_seen_;  // of `only`
+  std::vector<uint32_t> survivors_;            // of all visits
+};
+
+}  // namespace s3v
