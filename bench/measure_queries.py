@@ -86,10 +86,13 @@ def brief(bench, index, data, count, k=10):
 
 
 def cold(bench, table, data, count):
-    """One query in each of some new sessions, spread over the query numbers: nothing of the index in their memory."""
+    """One query in each of some new sessions, spread over the query numbers: nothing of the index in their memory, nor
+    in their local cache."""
     explained = []
     sample = range(0, count, max(1, count // COLD_SESSIONS))
     for i in list(sample)[:COLD_SESSIONS]:
         with bench.connect() as session:
+            session.run("LOAD 's3v'")
+            session.run(f"SET s3v.cache_dir = 'pgsql_tmp_s3v_cold_{table.name}_{i}'")
             explained.append(db.Queries(session, table.index, 10).explain(data.queries.parameter(i)))
     return {"sessions": len(explained), "work": work_of(explained)}

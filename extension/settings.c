@@ -125,12 +125,12 @@ define_connection_settings(void)
 							   "Directory of the local cache, which all sessions share.",
 							   "Relative paths are below the data directory. A fast local disk; not one that the network serves, where "
 							   "nothing is mapped. Empty: no cache.",
-							   &s3v_setting_cache_dir, "pgsql_tmp_s3v", PGC_SIGHUP, 0,
+							   &s3v_setting_cache_dir, "pgsql_tmp_s3v", PGC_SUSET, 0,
 							   check_cache_dir, connection_string_changed, NULL);
 	DefineCustomIntVariable("s3v.cache_size",
 							"Most that the local cache may hold on disk; 0 is no cache.",
 							"Higher: more queries send nothing to the store. What was not used for longest goes first.",
-							&s3v_setting_cache_size, 1024 * 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB,
+							&s3v_setting_cache_size, 1024 * 1024, 0, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
 							NULL, connection_int_changed, NULL);
 	DefineCustomStringVariable("s3v.allowed_endpoints",
 							   "Hosts that servers of roles other than superusers may name, separated by commas.",

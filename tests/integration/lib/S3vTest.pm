@@ -137,7 +137,8 @@ my $test_functions = q{
 	END $$;
 };
 
-# A running cluster with s3v in database postgres. conf => more configuration; others go to init().
+# A running cluster with s3v in database postgres. conf => more configuration; others go to init(). Without a local cache, unless conf
+# says otherwise: most tests look at what a store does, and would see what the cache answers in its place.
 sub new_cluster
 {
 	my ($name, %params) = @_;
@@ -145,7 +146,7 @@ sub new_cluster
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ], %params);
-	$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nmax_connections = 20\nmax_wal_size = 512MB\nautovacuum = off\n$conf");
+	$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nmax_connections = 20\nmax_wal_size = 512MB\nautovacuum = off\ns3v.cache_size = 0\n$conf");
 	$node->start;
 	add_extension($node, 'postgres');
 	return $node;
