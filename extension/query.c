@@ -213,6 +213,8 @@ answer_from_index(S3vQuery *query, const Pending *pending)
 				(errmsg("s3v.max_bytes was reached: nearer rows of index \"%s\" may be missing",
 						get_rel_name(query->index->index_id))));
 	}
+	else if (query->settings.eventual)
+		query->work.status = "consistency is eventual: changes since the last sync are left out";
 	return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -43,8 +44,9 @@ matters(const Ranking *ranking, const s3v_candidate *candidate)
 }
 
 /*
- * Ranks candidates against their source rows; false once no later one can matter. Each row may be the last that does, but starting a
- * statement costs more than reading some rows too many.
+ * Ranks candidates against their source rows; false once no more may be read. Each row may be the last that matters, but starting a
+ * statement costs more than reading some rows too many. A candidate that does not matter is passed over, not the end: after lists were
+ * scanned again, later ones may have lesser bounds.
  */
 static bool
 rank(Ranking *ranking, const s3v_candidate *candidates, size_t found)
@@ -60,17 +62,20 @@ rank(Ranking *ranking, const s3v_candidate *candidates, size_t found)
 		bool		full = hits_full(ranking->hits);
 		size_t		most = full ? Min(at_once, (size_t) ranking->spare) : at_once;
 
-		for (count = 0; count < most && done < found && matters(ranking, &candidates[done]); count++, done++)
+		for (count = 0; count < most && done < found; done++)
 		{
+			if (!matters(ranking, &candidates[done]))
+				continue;
 			keys[count].data = (char *) candidates[done].key;
 			keys[count].size = candidates[done].key_size;
+			count++;
 		}
 		query->work.reranked += query_read_keys(query, keys, count);
 		if (full)
 			ranking->spare -= count;
 	} while (count > 0);
 	pfree(keys);
-	return done == found;
+	return !hits_full(ranking->hits) || ranking->spare > 0;
 }
 
 /* Asks for candidates of one query until no later one can matter. */
@@ -149,9 +154,38 @@ query_version_names(const S3vQuery *query)
 	return names;
 }
 
-/* Lists of all queries are read together, when the first of them asks; then each ranks its own candidates. */
+/* Ranges that the core may have on their way at once. */
+#define IN_FLIGHT_BYTES (UINT64CONST(32) << 20)
+
+/*
+ * How many queries are searched together: as many as the memory of a hash table and half of what ranges in flight may take hold. What one
+ * takes: candidates with their keys, and its rankings and buffers.
+ */
+static int
+queries_at_once(int k)
+{
+	double		budget = (double) work_mem * hash_mem_multiplier * 1024 + IN_FLIGHT_BYTES / 2;
+	double		each = 64.0 * 1024 + 256.0 * Max(4.0 * k, k + 64.0);
+
+	return (int) Max(1.0, Min(budget / each, 10000.0));
+}
+
+static void
+add_stats(s3v_search_stats *sum, const s3v_search_stats *stats)
+{
+	sum->lists_total = stats->lists_total;
+	sum->lists_probed += stats->lists_probed;
+	sum->entries_scanned += stats->entries_scanned;
+	sum->entries_scored += stats->entries_scored;
+	sum->entries_matched += stats->entries_matched;
+	sum->exhausted = stats->exhausted;
+	sum->budget_reached = sum->budget_reached || stats->budget_reached;
+}
+
+/* Lists of these queries are read together, when the first of them asks; then each ranks its own candidates. */
 static s3v_code
-search_lists(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error *err, S3vCall *call)
+search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_store *store, const s3v_keys *pending, s3v_error *err,
+			 S3vCall *call)
 {
 	const S3vQueryArgs *args = query->args;
 	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
@@ -163,24 +197,43 @@ search_lists(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_err
 	options.k = args->k;
 	options.probes = query->settings.probes;
 	options.max_bytes = query->settings.max_bytes;
-	options.in_flight_bytes = UINT64CONST(32) << 20;
+	options.in_flight_bytes = count > 1 ? IN_FLIGHT_BYTES / 2 : IN_FLIGHT_BYTES;
 	options.filter = query->filter;
 	options.only = query->only;
 	options.without = pending;
 
-	code = s3v_search_open(boundary_env(call), store, &names, joined_vectors(args, query->index->dimensions), args->query_count,
+	code = s3v_search_open(boundary_env(call), store, &names, vectors + (Size) first * query->index->dimensions, count,
 						   query->index->dimensions, &options, (s3v_search **) &handle->ptr, err);
-	for (i = 0; i < args->query_count && code == S3V_OK; i++)
+	for (i = 0; i < count && code == S3V_OK; i++)
 	{
-		Ranking		ranking = {query, i, &query->hits[i], most_reranked(args->k) - args->k};
+		Ranking		ranking = {query, i, &query->hits[first + i], most_reranked(args->k) - args->k};
 
-		query->from = i;
-		query->to = i + 1;
+		query->from = first + i;
+		query->to = first + i + 1;
 		code = rank_query(&ranking, call, handle->ptr, err);
 	}
 	if (handle->ptr != NULL)
-		s3v_search_stats_get(handle->ptr, &query->work.search);
+	{
+		s3v_search_stats stats;
+
+		s3v_search_stats_get(handle->ptr, &stats);
+		add_stats(&query->work.search, &stats);
+	}
 	handle_release(handle);
+	return code;
+}
+
+static s3v_code
+search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error *err, S3vCall *call)
+{
+	int			total = query->args->query_count;
+	int			at_once = queries_at_once(query->args->k);
+	const float *vectors = joined_vectors(query->args, query->index->dimensions);
+	s3v_code	code = S3V_OK;
+	int			first;
+
+	for (first = 0; first < total && code == S3V_OK; first += at_once)
+		code = search_lists(query, vectors, first, Min(at_once, total - first), store, pending, err, call);
 	return code;
 }
 
@@ -212,7 +265,7 @@ query_search_index(S3vQuery *query, const s3v_keys *pending)
 
 	s3v_store_counters(store, &before);
 	INSTR_TIME_SET_CURRENT(start);
-	code = search_lists(query, store, pending, &err, call);
+	code = search_all(query, store, pending, &err, call);
 	query->work.ms_search += milliseconds_since(&start);
 	note_sent(&query->work, store, &before);
 	missing = code == S3V_OBJECT_MISSING && !query->settings.missing_is_error;

@@ -26,8 +26,8 @@ constexpr size_t kEnoughPerList = 64;  // with fewer, training is followed by a 
 constexpr size_t kCalibrationQueries = 512;
 constexpr size_t kLeastCalibrationQueries = 64;
 
-// Parents whose lists a row is compared with. With many lists the nearest four miss next to nothing (measured on a million
-// rows: three cost 0.5 % more entries scanned than all); with few, cells are uneven and eight cost little.
+// Parents whose lists a row is compared with. With many lists the nearest four miss next to nothing (measured on a
+// million rows: three cost 0.5 % more entries scanned than all); with few, cells are uneven and eight cost little.
 constexpr size_t kManyLists = 1024;
 constexpr size_t kParentsOfMany = 4;
 constexpr size_t kParentsOfFew = 8;

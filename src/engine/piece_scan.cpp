@@ -29,7 +29,7 @@ float Unaligned(const float* p) {
 
 }  // namespace
 
-bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source) {
+bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source, Stop& stop) {
   const ByteView* bytes = source.Scan();
   if (bytes == nullptr) return false;
   const SegmentShape shape = ShapeOf(piece);
@@ -40,6 +40,7 @@ bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, Piece
   scope_.navigation.base->tables.lists.Dequantize(piece.list, centroid_);
   survivors_.clear();
   for (const Visit& visit : visits) {
+    stop.Check();
     ScoreSigns(range, *visit.query);
     survivors_.insert(survivors_.end(), visit.query->survivors.begin(), visit.query->survivors.end());
   }
@@ -51,6 +52,7 @@ bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, Piece
     extension.emplace(*planes, piece, shape, object, source.trust());
   }
   for (const Visit& visit : visits) {
+    stop.Check();
     visit.query->scanned += range.count();
     visit.query->matched += scope_.is_narrowed() ? passed_ : range.count();
     visit.query->only_seen.insert(keys_seen_.begin(), keys_seen_.end());

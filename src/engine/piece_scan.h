@@ -27,7 +27,7 @@ class PieceScanner {
   explicit PieceScanner(const ScanScope& scope) : scope_(scope), centroid_(scope.navigation.base->space.dimensions) {}
 
   // False, and nothing is changed, when a plane that is needed is not at hand.
-  bool Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source);
+  bool Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source, Stop& stop);
 
  private:
   bool Select(const Piece& piece, const ScanRange& range, PieceSource& source);

@@ -176,7 +176,10 @@ class Search::Impl {
 
   void Start(Stop& stop) {
     std::vector<Want> wants;
-    for (const auto& query : queries_) wants.push_back({query.get(), query->FirstProbes()});
+    for (const auto& query : queries_) {
+      stop.Check();
+      wants.push_back({query.get(), query->FirstProbes()});
+    }
     while (!wants.empty() && ReadLists(wants, stop)) {
       wants.clear();
       for (const auto& query : queries_) {
@@ -214,6 +217,7 @@ class Search::Impl {
     std::vector<Visit> visits;
     bool reads_something = false;
     for (const Want& want : wants) {
+      stop.Check();
       QuerySearch& query = *want.query;
       size_t end = query.read();
       for (; end < std::min(want.lists, query.list_count()); ++end) {

@@ -60,7 +60,7 @@ class Wave {
       stop_.Check();
       LocalPlanes planes(*this, groups[i].piece());
       try {
-        is_done[i] = scanner_.Scan(groups[i].piece(), groups[i].visits, planes);
+        is_done[i] = scanner_.Scan(groups[i].piece(), groups[i].visits, planes, stop_);
       } catch (const Error& error) {
         if (error.code() != Code::kCorrupted) throw;
         Forget(groups[i]);
@@ -97,15 +97,15 @@ class Wave {
           planes.Put(plane, bytes);
           if (--planes.missing > 0) return;
           try {
-            scanner_.Scan(groups[group].piece(), groups[group].visits, planes);
+            scanner_.Scan(groups[group].piece(), groups[group].visits, planes, stop_);
           } catch (const Error& error) {
             if (error.code() != Code::kCorrupted || is_last_try) throw;
             damaged.push_back(groups[group]);
+            Forget(groups[group]);  // here: what a sink accepts is kept, and taken for checked
           }
           planes = {};
         },
         stop_);
-    for (const PieceVisits& group : damaged) Forget(group);
     return damaged;
   }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "engine/changing_store.h"
 #include "engine/small_index.h"
 #include "store/cached_store.h"
 #include "support/faulty_store.h"
@@ -54,6 +55,22 @@ TEST_F(WarmTest, QueriesSendNothingAfterIt) {
   }
   EXPECT_EQ(index_.store->counters().get_requests, before.get_requests);
   EXPECT_GT(store->counters().cache_hits, 20U * 20U);
+}
+
+// What came damaged is not kept: a query would take it for checked.
+TEST_F(WarmTest, KeepsNothingDamaged) {
+  {
+    auto damaging = std::make_unique<testing::ChangingStore>(*index_.store, testing::FlipFirst(2, 100));
+    const auto store = MakeCachedStore(std::move(damaging), {.directory = directory_, .max_bytes = 64u << 20}, true);
+    Warm(*index_.navigation, 64u << 20, *store, index_.stop);
+  }
+  const auto store = Open();
+  Search search(index_.navigation, table_.row(0), {.k = 10, .probes = 20}, *store);
+  index_.opened.assign(table_.row(0).begin(), table_.row(0).end());
+  const uint64_t before = index_.store->counters().get_requests;
+  EXPECT_EQ(index_.Answer(search, 10), index_.Nearest(table_.row(0), 10));
+  EXPECT_GT(index_.store->counters().get_requests, before) << "what was damaged is asked for again";
+  EXPECT_EQ(search.stats().entries_scanned, 2000U);
 }
 
 TEST_F(WarmTest, StopsAtTheBound) {
