@@ -16,8 +16,10 @@ import datasets
 import exact
 import measure_build
 import measure_changes
+import measure_peers
 import measure_queries
 import report
+import report_peers
 import session as db
 
 QUICK_QUERIES = 200
@@ -29,7 +31,7 @@ def say(text):
     print(f"-- {text}", flush=True)
 
 
-def measure_set(bench, data, limit):
+def measure_set(bench, data, limit, ground, all_peers):
     count = min(limit or data.queries.count, data.queries.count)
     rows = data.base.count
     table = db.table_for(data)
@@ -73,25 +75,41 @@ def measure_set(bench, data, limit):
     figures["cold"] = measure_queries.cold(bench, table, data, count)
     say("querying with pending rows")
     figures["pending"] = measure_changes.pending(bench, table, data, min(count, 20 if bench.quick else 50))
+    remove_pending(bench, table, data)
+    say("peers")
+    figures["peers"] = measure_peers.measure(bench, ground, table, data, count, all_peers)
     if not bench.keep:
         with bench.connect() as session:
             db.drop_table(session, table)
     return figures
 
 
+def remove_pending(bench, table, data):
+    """The copies that were measured as pending rows; nothing is pending afterwards."""
+    with bench.connect() as session:
+        session.run(f"DELETE FROM {table.name} WHERE id >= {data.base.count}")
+        session.run(f"SELECT s3v_sync('{table.name}')")
+        session.run(f"VACUUM (ANALYZE) {table.name}")
+
+
 # ---- what is measured, and where -------------------------------------------------------------------------------------
 
 
-def choose_sets(folder, names):
+def choose_sets(folder, names, tools, generated):
     """Loaders of the sets asked for; a set that is not there is skipped loudly, and something is always left."""
     wanted = names.split(",") if names else list(datasets.SHARED)
-    unknown = [name for name in wanted if name not in datasets.SHARED and name != datasets.GENERATED]
-    if unknown:
-        sys.exit(f"bench: no set \"{unknown[0]}\"; there are {', '.join([*datasets.SHARED, datasets.GENERATED])}")
+    for name in wanted:
+        if name not in (*datasets.SHARED, datasets.GENERATED) and not datasets.is_large(name):
+            sys.exit(
+                f"bench: no set \"{name}\"; there are {', '.join([*datasets.SHARED, datasets.GENERATED])}, topics-20k, ..."
+            )
     chosen = []
     for name in wanted:
         if name == datasets.GENERATED:
             chosen.append((name, datasets.generate))
+        elif datasets.is_large(name):
+            program = os.path.join(tools, "generate")
+            chosen.append((name, lambda name=name: datasets.load_large(program, generated, name)))
         elif datasets.available(folder, name):
             chosen.append((name, lambda name=name: datasets.load_shared(folder, name)))
         else:
@@ -163,6 +181,29 @@ def prepare(bench):
         )
 
 
+def add_ground_arguments(parser):
+    parser.add_argument("--folder", required=True, help="for files of this run; the server may write below it")
+    parser.add_argument("--tools", required=True, help="where bench/run built its programs")
+    parser.add_argument("--generated", required=True, help="where sets that `generate` makes are kept")
+    parser.add_argument("--lance-python", default="")
+
+
+def ground_of(args):
+    """What is here for peers; the S3 server is told by the environment, as for tests."""
+    told = {
+        name: os.environ.get(f"S3V_TEST_S3_{name}", "") for name in ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
+    }
+    return measure_peers.Ground(
+        args.folder,
+        args.tools,
+        args.lance_python,
+        int(told["ENDPOINT"].rpartition(":")[2] or 0),
+        told["BUCKET"],
+        told["ACCESS_KEY"],
+        told["SECRET_KEY"],
+    )
+
+
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--conninfo", required=True)
@@ -173,10 +214,22 @@ def arguments():
     parser.add_argument("--queries", type=int, default=0)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="all peers, not only the cheap ones")
+    add_ground_arguments(parser)
     args = parser.parse_args()
     if args.queries < 0 or args.queries == 1:
         parser.error("--queries must be at least 2: odd and even query numbers are reported apart")
     return args
+
+
+def show_peers(name, results, folder):
+    peers = results["sets"][name]["peers"]
+    lines = report_peers.goal_lines(name, peers)
+    print(f"{name}, among peers\n{report_peers.text(peers)}\n\n{lines.text()}\n")
+    results["goals"] += [{"set": name} | goal for goal in lines.goals]
+    for path in report_peers.write_plots(folder, name, peers):
+        print(f"plot: {path}")
+    print(flush=True)
 
 
 def main():
@@ -186,12 +239,13 @@ def main():
     prepare(bench)
     results = {"environment": environment(bench), "quick": args.quick, "sets": {}, "goals": []}
     first = None
-    for name, load in choose_sets(args.data, args.sets):
+    for name, load in choose_sets(args.data, args.sets, args.tools, args.generated):
         data = load()
-        results["sets"][name] = measure_set(bench, data, limit)
+        results["sets"][name] = measure_set(bench, data, limit, ground_of(args), args.peers)
         lines = report.set_lines(results["sets"][name])
         print(f"\n{name}\n{lines.text()}\n", flush=True)
         results["goals"] += [{"set": name} | goal for goal in lines.goals]
+        show_peers(name, results, os.path.join(os.path.dirname(args.json), "plots"))
         first = first or data
     say(f"capture, with rows of {first.name}")
     results["capture"] = measure_changes.capture(bench, first)

@@ -1,9 +1,14 @@
-"""The vectors to measure with: the real sets of the shared data folder, read in place, and one that is generated here."""
+"""The vectors to measure with: real sets of the shared data folder, read in place; large sets that the program
+`generate` writes; and a small one that is generated here."""
 
 import gzip
+import json
+import mmap
 import os
 import random
+import re
 import struct
+import subprocess
 from array import array
 from dataclasses import dataclass
 
@@ -28,6 +33,9 @@ SHARED = {
     "sift-kodak-128-euclidean": Known("l2", "u8bin", 0.10),
 }
 GENERATED = "generated-64-euclidean"
+
+# Large sets are named by kind and rows: topics-1M, hard-60k, growth-10M.
+LARGE_QUERIES = {"topics": 1000, "hard": 1000, "growth": 200}
 
 # An element of a binary float4[]: its length, then its value, big-endian.
 _BYTE_ELEMENTS = [struct.pack(">if", 4, value) for value in range(256)]
@@ -58,17 +66,45 @@ class Vectors:
     def parameter(self, i):
         return libpq.vector_parameter(self.binary(i), self.dimensions)
 
-    def copy_rows(self, count=None):
-        """Chunks of COPY in binary for a table (id integer, embedding real[])."""
+    def pgvector(self, i):
+        """A value of pgvector's type vector in binary: dimensions, a zero, the elements."""
+        values = array("f", self.row(i))
+        values.byteswap()
+        return struct.pack(">HH", self.dimensions, 0) + values.tobytes()
+
+    def write_fbin(self, path):
+        with open(path, "wb") as file:
+            file.write(struct.pack("<ii", self.count, self.dimensions))
+            for first in range(0, self.count, 1024):
+                for i in range(first, min(first + 1024, self.count)):
+                    array("f", self.row(i)).tofile(file)
+
+    def copy_rows(self, count=None, pgvector=False):
+        """Chunks of COPY in binary for a table (id integer, embedding real[] or vector)."""
+        encode = self.pgvector if pgvector else self.parameter
         count = self.count if count is None else min(count, self.count)
         yield libpq.COPY_HEADER
         for first in range(0, count, ROWS_OF_A_CHUNK):
             rows = []
             for i in range(first, min(first + ROWS_OF_A_CHUNK, count)):
-                vector = self.parameter(i)
+                vector = encode(i)
                 rows.append(struct.pack(">hiii", 2, 4, i, len(vector)) + vector)
             yield b"".join(rows)
         yield libpq.COPY_TRAILER
+
+
+class MappedVectors(Vectors):
+    """An fbin file, left where it is."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.count, self.dimensions = struct.unpack_from("<ii", self._map)
+
+    def row(self, i):
+        size = 4 * self.dimensions
+        return array("f", self._map[8 + i * size : 8 + (i + 1) * size])
 
 
 @dataclass
@@ -79,6 +115,7 @@ class DataSet:
     queries: Vectors
     truth: exact.GroundTruth
     scanned_goal: float | None
+    description: dict | None = None  # of a large set: what `generate` measured
 
 
 def read_vectors(path):
@@ -139,3 +176,36 @@ def generate(rows=8000, queries=200, dimensions=64, seed=7):
     asked = Vectors(dimensions, values[rows * dimensions :])
     truth = exact.brute_force_truth("l2", base, asked, 100)
     return DataSet(GENERATED, "l2", base, asked, truth, None)
+
+
+# ---- large sets ------------------------------------------------------------------------------------------------------
+
+
+def is_large(name):
+    return re.fullmatch(r"(topics|hard|growth)-[1-9][0-9]*[kM]?", name) is not None
+
+
+def load_large(program, folder, name, seed=7):
+    """A large set by name; made first, once, where it is not there yet."""
+    kind, size = name.split("-")
+    rows = int(size.rstrip("kM")) * {"k": 1000, "M": 1000000}.get(size[-1], 1)
+    prefix = os.path.join(folder, name)
+    wanted = {"kind": kind, "rows": rows, "queries": LARGE_QUERIES[kind], "seed": seed}
+    description = read_description(prefix)
+    if any(description.get(key) != value for key, value in wanted.items()):
+        os.makedirs(folder, exist_ok=True)
+        command = [program, kind, str(rows), prefix, "--queries", str(wanted["queries"]), "--seed", str(seed)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        description = read_description(prefix)
+    metric = description["metric"]
+    truth = read_truth(prefix + ".gt.ibin", metric)
+    base, queries = MappedVectors(prefix + ".base.fbin"), MappedVectors(prefix + ".query.fbin")
+    return DataSet(name, metric, base, queries, truth, None, description)
+
+
+def read_description(prefix):
+    try:
+        with open(prefix + ".json", encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import struct
 from array import array
 from dataclasses import dataclass
 from operator import mul
@@ -23,6 +24,14 @@ class GroundTruth:
     def of(self, query, k):
         first = query * self.k
         return self.ids[first : first + k], self.distances[first : first + k]
+
+    def write_ibin(self, path, metric):
+        """As the shared folder has it: l2 squared."""
+        distances = (value * value for value in self.distances) if metric == "l2" else self.distances
+        with open(path, "wb") as file:
+            file.write(struct.pack("<ii", len(self.ids) // self.k, self.k))
+            self.ids.tofile(file)
+            array("f", distances).tofile(file)
 
 
 def distance(metric, a, b):
@@ -70,3 +79,8 @@ def recall(data, query, true, k):
     _, expected = data.truth.of(query, k)
     limit = expected[k - 1] * (1 + SLACK)
     return sum(1 for value in true[:k] if value <= limit) / k
+
+
+def recall_of_ids(data, query, ids, k):
+    """Of row numbers alone, as peers answer them."""
+    return recall(data, query, true_distances(data, query, [(i, None) for i in ids[:k]]), k)
