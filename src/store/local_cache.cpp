@@ -188,7 +188,8 @@ bool LocalCache::Impl::ReadParts(const RangeRequest& range, std::span<const Obje
   if (!found->is_verified) {
     Bytes bytes;
     if (!Read(range, &bytes)) return false;
-    for (const ObjectStore::Part& part : parts) std::memcpy(part.out.data(), bytes.data() + part.from, part.out.size());
+    for (const ObjectStore::Part& part : parts)
+      std::ranges::copy(ByteView(bytes).subspan(part.from, part.out.size()), part.out.begin());
     return true;
   }
   const Fd* file = OpenPackOf(*found);
@@ -333,7 +334,10 @@ std::vector<size_t> LocalCache::ReadAll(std::span<const RangeRequest> ranges, co
 }
 
 bool LocalCache::ReadParts(const RangeRequest& range, std::span<const ObjectStore::Part> parts) {
-  return Quietly([&] { return impl_->ReadParts(range, parts); });
+  BeginReads();
+  const bool are_there = Quietly([&] { return impl_->ReadParts(range, parts); });
+  EndReads();
+  return are_there;
 }
 
 void LocalCache::BeginReads() { impl_->BeginReads(); }

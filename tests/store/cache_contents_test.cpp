@@ -117,6 +117,14 @@ TEST_F(JournalTest, MissingPacksAreForgottenWhenRoomIsMade) {
   EXPECT_TRUE(Has(Open().get(), Nth(50)));
 }
 
+TEST_F(JournalTest, ShortenedPacksAreRemovedWhenRoomIsMade) {
+  const fs::path shortened = directory_.Packs()[0];
+  fs::resize_file(shortened, 5'000);  // and so the one used last
+  Keep(Open(Open()->held_bytes()).get(), {Nth(50)});
+  EXPECT_FALSE(fs::exists(shortened));
+  EXPECT_TRUE(Has(Open().get(), Nth(50)));
+}
+
 TEST_F(JournalTest, NothingIsKeptWhileAnotherHoldsTheLock) {
   CacheDirectory other(directory_.path);
   ASSERT_TRUE(other.Open());

@@ -97,6 +97,19 @@ TEST_F(CachedStoreTest, GetLocalSendsNothing) {
   EXPECT_EQ(store_->counters().cache_hits, 1u);
 }
 
+TEST_F(CachedStoreTest, GetLocalPartsSendsNothing) {
+  Bytes bytes(20);
+  const ObjectStore::Part part{500, bytes};
+  const RangeRequest range{"a", 1'000, 2'000};
+  EXPECT_TRUE(store_->KeepsRanges());
+  EXPECT_FALSE(store_->GetLocalParts(range, {&part, 1}));
+  Fetch({range});
+  EXPECT_TRUE(store_->GetLocalParts(range, {&part, 1}));
+  EXPECT_TRUE(std::ranges::equal(bytes, ByteView(Object("a")).subspan(1'500, 20)));
+  EXPECT_EQ(store_->counters().cache_hits, 1u);
+  EXPECT_EQ(store_->counters().get_requests, 1u);
+}
+
 TEST_F(CachedStoreTest, AFailedWaveKeepsNothing) {
   const std::vector<RangeRequest> ranges = {{"a", 0, 1'000}, {"a", 500'000, 1'000}};
   struct Mine {};
@@ -219,6 +232,8 @@ TEST_F(CachedStoreTest, WithoutRangesOnlyObjectsAreKept) {
   for (int round = 0; round < 2; ++round) {
     Fetch({{"a", 0, 1'000}});
     EXPECT_FALSE(store_->GetLocal({"a", 0, 1'000}, &bytes));
+    EXPECT_FALSE(store_->GetLocalParts({"a", 0, 1'000}, {}));
+    EXPECT_FALSE(store_->KeepsRanges());
     store_->GetMapped(
         {{{"a", 0, kObjectBytes}}}, [](size_t, ByteView) {}, never_);
   }

@@ -115,5 +115,34 @@ TEST_F(LocalCacheStress, ProcessesThatAreKilledHarmNobody) {
   EXPECT_EQ(directory_.Files("journal-").size(), 1u);
 }
 
+TEST_F(LocalCacheStress, WritersAtTheSameTimeOverwriteNobodysNews) {
+  constexpr uint64_t kEach = 60;
+  const LocalCacheConfig config{.directory = directory_.path, .max_bytes = 64 * kMiB};
+  const auto nth = [](uint64_t n) { return RangeRequest{"index/segment", n * 10'000, 5'000}; };
+  for (uint64_t writer = 0; writer < kProcesses; ++writer) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      LocalCache cache(config);
+      for (uint64_t n = writer * kEach; n < (writer + 1) * kEach; ++n) {
+        const auto pack = cache.NewPack();
+        pack->Add(nth(n), PayloadOf(nth(n)));
+        pack->Commit();
+      }
+      _exit(0);
+    }
+    children_.push_back(child);
+  }
+  for (const pid_t child : children_) waitpid(child, nullptr, 0);
+  children_.clear();
+  // A writer that could not have the lock in time keeps nothing; but what is there is known.
+  LocalCache cache(config);
+  uint64_t known = 0;
+  for (uint64_t n = 0; n < kProcesses * kEach; ++n) known += cache.Contains(nth(n));
+  EXPECT_EQ(known, directory_.Packs().size());
+  EXPECT_GT(known, kEach);
+  EXPECT_EQ(std::filesystem::file_size(directory_.Files("journal-").at(0)), known * 80);
+}
+
 }  // namespace
 }  // namespace s3v

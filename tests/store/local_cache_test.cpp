@@ -1,15 +1,8 @@
 #include "store/local_cache.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <functional>
 
 #include "base/error.h"
 #include "store/cache_fixture.h"
@@ -25,7 +18,6 @@ using testing::kKiB;
 using testing::kMiB;
 using testing::LocalCacheTest;
 using testing::PayloadOf;
-using testing::WriteFile;
 
 const RangeRequest kRange{"a/segment/1", 4096, 30'000};
 const RangeRequest kOther{"a/segment/2", 0, 500};
@@ -180,6 +172,44 @@ TEST_F(LocalCacheTest, ReadAllHandsOutWhatIsThereAndNamesTheRest) {
   EXPECT_EQ(OpenFiles(), before);
 }
 
+TEST_F(LocalCacheTest, PartsOfARangeAreReadIntoTheirPlaces) {
+  Keep(Open().get(), {kOther, kRange});
+  const Bytes expected = PayloadOf(kRange);
+  const auto cache = Open();
+  const int before = OpenFiles();
+  // The first time the whole range is read and verified, after that the parts alone.
+  for (int round = 0; round < 3; ++round) {
+    Bytes bytes(200);
+    const std::span<uint8_t> out = bytes;
+    const std::vector<ObjectStore::Part> parts = {{29'900, out.first(100)}, {5, out.last(100)}, {30'000, {}}};
+    ASSERT_TRUE(cache->ReadParts(kRange, parts));
+    EXPECT_TRUE(std::ranges::equal(out.first(100), ByteView(expected).last(100)));
+    EXPECT_TRUE(std::ranges::equal(out.last(100), ByteView(expected).subspan(5, 100)));
+    EXPECT_EQ(OpenFiles(), before);
+  }
+  Bytes bytes(10);
+  const auto read = [&](const RangeRequest& range, uint64_t from) {
+    const ObjectStore::Part part{from, bytes};
+    return cache->ReadParts(range, {&part, 1});
+  };
+  EXPECT_TRUE(read(kRange, 29'990));
+  EXPECT_FALSE(read(kRange, 29'991));
+  EXPECT_FALSE(read(kRange, ~uint64_t{0}));
+  EXPECT_FALSE(read({"a/segment/9", 0, 100}, 0));
+  fs::resize_file(directory_.Packs().at(0), 20'000);
+  EXPECT_FALSE(read(kRange, 29'000));
+  EXPECT_THAT(directory_.Packs(), IsEmpty());
+}
+
+TEST_F(LocalCacheTest, PartsOfADamagedRangeAreAMiss) {
+  Keep(Open().get(), {kRange});
+  FlipByte(directory_.Packs().at(0), 29'000);
+  Bytes bytes(10);
+  const ObjectStore::Part part{5, bytes};
+  EXPECT_FALSE(Open()->ReadParts(kRange, {&part, 1}));
+  EXPECT_THAT(directory_.Packs(), IsEmpty());
+}
+
 TEST_F(LocalCacheTest, FilesStayOpenBetweenBeginAndEndOnly) {
   const auto cache = Open();
   std::vector<RangeRequest> ranges;
@@ -195,157 +225,6 @@ TEST_F(LocalCacheTest, FilesStayOpenBetweenBeginAndEndOnly) {
   EXPECT_EQ(OpenFiles(), before + 16);
   cache->EndReads();
   EXPECT_EQ(OpenFiles(), before);
-}
-
-// --- damage ---
-
-TEST_F(LocalCacheTest, ADamagedRangeIsAMissAndItsPackIsRemoved) {
-  Keep(Open().get(), {kRange, kOther});
-  FlipByte(directory_.Packs()[0], 12'345);
-  const auto cache = Open();
-  EXPECT_TRUE(Has(cache.get(), kOther));  // not the one that is damaged
-  EXPECT_FALSE(Has(cache.get(), kRange));
-  EXPECT_FALSE(Has(cache.get(), kOther));
-  EXPECT_THAT(directory_.Packs(), IsEmpty());
-  Keep(cache.get(), {kRange});
-  EXPECT_TRUE(Has(cache.get(), kRange));
-}
-
-TEST_F(LocalCacheTest, AShortenedOrEmptyOrForeignPackIsAMiss) {
-  const std::vector<std::function<void(const fs::path&)>> kinds_of_damage = {
-      [](const fs::path& pack) { fs::resize_file(pack, 20'000); },
-      [](const fs::path& pack) { fs::resize_file(pack, 0); },
-      [](const fs::path& pack) { WriteFile(pack, std::string(31'000, 'x')); },
-      [](const fs::path& pack) { fs::remove(pack); },
-      [](const fs::path& pack) { fs::remove(pack), fs::create_directory(pack); },
-      [](const fs::path& pack) { fs::remove(pack), fs::create_symlink("/etc/passwd", pack); },
-      [](const fs::path& pack) { fs::remove(pack), mkfifo(pack.c_str(), 0600); },
-  };
-  for (size_t i = 0; i < kinds_of_damage.size(); ++i) {
-    SCOPED_TRACE(i);
-    const auto cache = Open();
-    Keep(cache.get(), {kRange});
-    kinds_of_damage[i](directory_.Packs()[0]);
-    EXPECT_FALSE(Has(Open().get(), kRange));
-    EXPECT_FALSE(Has(cache.get(), kRange));
-    Keep(cache.get(), {kRange});
-    fs::remove_all(directory_.path);
-  }
-}
-
-TEST_F(LocalCacheTest, WhatACallerFoundDamagedIsForgottenByAll) {
-  const auto cache = Open();
-  const auto other = Open();
-  Keep(cache.get(), {kRange});
-  EXPECT_TRUE(Has(other.get(), kRange));
-  cache->Forget(kRange);
-  EXPECT_FALSE(Has(cache.get(), kRange));
-  EXPECT_FALSE(Has(other.get(), kRange));
-  cache->Forget(kRange);
-}
-
-// --- disks and directories that refuse ---
-
-TEST_F(LocalCacheTest, AFullDiskKeepsNothingForAWhile) {
-  // A limit on file sizes fails like a full disk: a short write, then an error.
-  std::signal(SIGXFSZ, SIG_IGN);
-  const auto cache = Open();
-  Keep(cache.get(), {kOther});
-  rlimit before;
-  getrlimit(RLIMIT_FSIZE, &before);
-  const rlimit tight{.rlim_cur = 20'000, .rlim_max = before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &tight);
-  Keep(cache.get(), {kRange});
-  setrlimit(RLIMIT_FSIZE, &before);
-  EXPECT_FALSE(Has(cache.get(), kRange));
-  EXPECT_TRUE(Has(cache.get(), kOther));
-  EXPECT_THAT(directory_.Files("tmp/"), IsEmpty());
-  Wait(9'999);
-  Keep(cache.get(), {kRange});
-  EXPECT_FALSE(Has(cache.get(), kRange));
-  Wait(1);
-  Keep(cache.get(), {kRange});
-  EXPECT_TRUE(Has(cache.get(), kRange));
-}
-
-TEST_F(LocalCacheTest, AJournalThatCannotGrowLosesNothing) {
-  std::signal(SIGXFSZ, SIG_IGN);
-  const auto cache = Open();
-  for (uint64_t i = 0; i < 100; ++i) Keep(cache.get(), {{"a", i, 10}});
-  rlimit before;
-  getrlimit(RLIMIT_FSIZE, &before);
-  const rlimit tight{.rlim_cur = 100 * 80 + 30, .rlim_max = before.rlim_max};  // within the next record
-  setrlimit(RLIMIT_FSIZE, &tight);
-  Keep(cache.get(), {kOther});
-  setrlimit(RLIMIT_FSIZE, &before);
-  EXPECT_FALSE(Has(cache.get(), kOther));
-  EXPECT_EQ(directory_.Packs().size(), 100u);
-  Wait(10'000);
-  Keep(cache.get(), {kOther});
-  const auto reader = Open();
-  EXPECT_TRUE(Has(reader.get(), kOther));
-  for (uint64_t i = 0; i < 100; ++i) EXPECT_TRUE(Has(reader.get(), {"a", i, 10}));
-}
-
-TEST_F(LocalCacheTest, ADirectoryThatVanishesIsMadeAgain) {
-  const auto cache = Open();
-  Keep(cache.get(), {kRange});
-  fs::remove_all(directory_.path);
-  WaitForNews();
-  EXPECT_FALSE(Has(cache.get(), kRange));
-  Keep(cache.get(), {kRange});
-  EXPECT_TRUE(Has(cache.get(), kRange));
-  EXPECT_TRUE(Has(Open().get(), kRange));
-  // While a wave is under way.
-  const auto pack = cache->NewPack();
-  pack->Add(kOther, PayloadOf(kOther));
-  fs::remove_all(directory_.path);
-  pack->Commit();
-  EXPECT_FALSE(Has(cache.get(), kOther));
-  Wait(10'000);
-  Keep(cache.get(), {kOther});
-  EXPECT_TRUE(Has(cache.get(), kOther));
-}
-
-TEST_F(LocalCacheTest, ADirectoryThatIsNotThereYetIsFoundLater) {
-  const LocalCacheConfig config{.directory = directory_.path + "/deep/er", .max_bytes = kMiB, .clock = &clock_};
-  LocalCache cache(config);
-  Keep(&cache, {kRange});
-  EXPECT_FALSE(Has(&cache, kRange));
-  EXPECT_EQ(cache.held_bytes(), 0u);
-  EXPECT_EQ(cache.Map("nav", 10, [](ByteView) {}), nullptr);
-  fs::create_directories(directory_.path + "/deep");
-  Wait(10'000);
-  Keep(&cache, {kRange});
-  EXPECT_TRUE(Has(&cache, kRange));
-}
-
-// What another user can do to a directory, and what cannot be done in one of another user. In a process of its own.
-TEST_F(LocalCacheTest, ADirectoryThatRefusesIsRead) {
-  if (geteuid() != 0) GTEST_SKIP() << "SKIPPED: only the superuser can become somebody else";
-  constexpr uid_t kNobody = 65534;
-  fs::create_directory(directory_.path);
-  ASSERT_EQ(chown(directory_.path.c_str(), kNobody, kNobody), 0);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    if (setresgid(kNobody, kNobody, kNobody) != 0 || setresuid(kNobody, kNobody, kNobody) != 0) _exit(10);
-    Keep(Open().get(), {kRange});
-    if (!Has(Open().get(), kRange)) _exit(11);
-    chmod(directory_.path.c_str(), 0500);
-    chmod((directory_.path + "/tmp").c_str(), 0500);
-    const auto cache = Open();
-    Keep(cache.get(), {kOther});
-    if (Has(cache.get(), kOther)) _exit(12);
-    WaitForNews();
-    if (!Has(cache.get(), kRange)) _exit(13);
-    _exit(0);
-  }
-  int status = -1;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0) << WEXITSTATUS(status);
-  // Ours is neither what belongs to somebody else, although we could read it.
-  EXPECT_FALSE(Has(Open().get(), kRange));
 }
 
 // --- objects ---
@@ -402,146 +281,6 @@ TEST_F(LocalCacheTest, AShortenedObjectIsNeverMapped) {
   cache->Keep("nav/1", Bytes(100'000));
   fs::resize_file(directory_.Packs()[0], 50'000);
   EXPECT_EQ(cache->Map("nav/1", 100'000, [](ByteView) {}), nullptr);
-}
-
-// --- eviction ---
-
-// Packs of about a MiB, each used a minute after the one before.
-class EvictionTest : public LocalCacheTest {
- protected:
-  static RangeRequest Nth(uint64_t n) { return {"a/segment", n * kMiB, kMiB - 8 * kKiB}; }
-
-  void KeepNth(LocalCache* cache, uint64_t n) {
-    Keep(cache, {Nth(n)});
-    Date(cache, n);
-  }
-  // Dates the file that is newest, for the kernel's clock is too coarse.
-  void Date(LocalCache*, uint64_t n) {
-    fs::path newest = directory_.Packs().at(0);
-    for (const auto& pack : directory_.Packs()) {
-      if (fs::last_write_time(pack) > fs::last_write_time(newest)) newest = pack;
-    }
-    const timespec used{.tv_sec = 1'000'000'000 + static_cast<time_t>(n) * 60, .tv_nsec = 0};
-    const timespec times[2] = {used, used};
-    utimensat(AT_FDCWD, newest.c_str(), times, 0);
-  }
-};
-
-TEST_F(EvictionTest, WhatWasUsedLeastRecentlyGoesFirstAndTheBoundHolds) {
-  const auto cache = Open(8 * kMiB);
-  for (uint64_t n = 0; n < 40; ++n) {
-    KeepNth(cache.get(), n);
-    EXPECT_LE(directory_.DiskBytes(), 8 * kMiB);
-    EXPECT_LE(directory_.DiskBytes(), cache->held_bytes());
-    EXPECT_EQ(cache->free_bytes(), 8 * kMiB - cache->held_bytes());
-  }
-  EXPECT_GE(cache->held_bytes(), 6 * kMiB);
-  for (uint64_t n = 0; n < 40; ++n) EXPECT_EQ(Has(cache.get(), Nth(n)), n >= 40 - directory_.Packs().size()) << n;
-  EXPECT_THAT(directory_.Files("tmp/"), IsEmpty());
-  EXPECT_THAT(directory_.Files("journal-"), ::testing::SizeIs(1));
-}
-
-TEST_F(EvictionTest, UseIsNotedOnceAMinute) {
-  const auto cache = Open(8 * kMiB);
-  for (uint64_t n = 0; n < 7; ++n) KeepNth(cache.get(), n);
-  EXPECT_TRUE(Has(cache.get(), Nth(0)));  // now the newest
-  KeepNth(cache.get(), 7);
-  KeepNth(cache.get(), 8);
-  EXPECT_TRUE(Has(cache.get(), Nth(0)));
-  EXPECT_FALSE(Has(cache.get(), Nth(1)));
-
-  const auto pack = directory_.Packs()[0];
-  const auto set_old = [&] {
-    for (const auto& file : directory_.Packs())
-      fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1));
-  };
-  const auto any_new = [&] {
-    for (const auto& file : directory_.Packs()) {
-      if (fs::last_write_time(file) > fs::file_time_type::clock::now() - std::chrono::minutes(1)) return true;
-    }
-    return false;
-  };
-  set_old();
-  Wait(59'000);
-  EXPECT_TRUE(Has(cache.get(), Nth(0)));
-  EXPECT_FALSE(any_new());
-  Wait(1'000);
-  EXPECT_TRUE(Has(cache.get(), Nth(0)));
-  EXPECT_TRUE(any_new());
-}
-
-TEST_F(EvictionTest, ObjectsStayADayLonger) {
-  const auto cache = Open(8 * kMiB);
-  cache->Keep("nav", PayloadOf({"nav", 0, kMiB}));
-  Date(cache.get(), 0);
-  for (uint64_t n = 1; n < 20; ++n) KeepNth(cache.get(), n);
-  EXPECT_NE(Open(8 * kMiB)->Map("nav", kMiB, [](ByteView) {}), nullptr);
-  // Packs that were used two days later are worth more.
-  for (const auto& pack : directory_.Packs()) {
-    if (fs::file_size(pack) < kMiB) continue;
-    const timespec used{.tv_sec = 1'000'000'000, .tv_nsec = 0};
-    const timespec times[2] = {used, used};
-    utimensat(AT_FDCWD, pack.c_str(), times, 0);
-  }
-  for (uint64_t n = 3000; n < 3010; ++n) KeepNth(cache.get(), n);
-  EXPECT_EQ(Open(8 * kMiB)->Map("nav", kMiB, [](ByteView) {}), nullptr);
-}
-
-TEST_F(EvictionTest, AMappingInUseIsNotedWithoutBeingAskedForAgain) {
-  const auto cache = Open(8 * kMiB);
-  cache->Keep("nav", Bytes(1000));
-  const auto mapped = cache->Map("nav", 1000, [](ByteView) {});
-  const auto pack = directory_.Packs().at(0);
-  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(100);
-  fs::last_write_time(pack, long_ago);
-  Wait(60'000);
-  cache->Contains(kRange);
-  EXPECT_GT(fs::last_write_time(pack), long_ago + std::chrono::hours(1));
-}
-
-TEST_F(EvictionTest, AnotherProcessFindsOutWhatIsGone) {
-  const auto one = Open(8 * kMiB);
-  const auto two = Open(8 * kMiB);
-  for (uint64_t n = 0; n < 5; ++n) KeepNth(one.get(), n);
-  EXPECT_TRUE(Has(two.get(), Nth(0)));
-  for (const auto& pack : directory_.Packs()) {
-    fs::last_write_time(pack, fs::file_time_type::clock::now() - std::chrono::hours(100));
-  }
-  for (uint64_t n = 5; n < 15; ++n) Keep(one.get(), {Nth(n)});
-  EXPECT_TRUE(two->Contains(Nth(0)));
-  EXPECT_FALSE(Has(two.get(), Nth(0)));  // before it looked, it meets the file missing
-  EXPECT_FALSE(two->Contains(Nth(0)));
-  WaitForNews();
-  EXPECT_FALSE(two->Contains(Nth(1)));
-  EXPECT_TRUE(Has(two.get(), Nth(14)));
-  EXPECT_EQ(two->held_bytes(), one->held_bytes());
-}
-
-TEST_F(EvictionTest, ASmallerLimitHoldsFromTheNextPackOn) {
-  {
-    const auto cache = Open(32 * kMiB);
-    for (uint64_t n = 0; n < 20; ++n) KeepNth(cache.get(), n);
-  }
-  const auto cache = Open(5 * kMiB);
-  EXPECT_EQ(cache->free_bytes(), 0u);
-  KeepNth(cache.get(), 20);
-  EXPECT_LE(directory_.DiskBytes(), 5 * kMiB);
-  EXPECT_TRUE(Has(cache.get(), Nth(20)));
-}
-
-TEST_F(EvictionTest, PacksThatNewerOnesReplaceGoFirst) {
-  const auto cache = Open(8 * kMiB);
-  // Kept by two processes that did not know of each other, with one range more: both files stay for now.
-  const RangeRequest more{"b", 0, 100};
-  const auto slow = cache->NewPack();
-  slow->Add(Nth(0), PayloadOf(Nth(0)));
-  slow->Add(more, PayloadOf(more));
-  KeepNth(Open(8 * kMiB).get(), 0);
-  slow->Commit();
-  EXPECT_EQ(directory_.Packs().size(), 2u);
-  for (uint64_t n = 1; n < 7; ++n) KeepNth(cache.get(), n);
-  EXPECT_TRUE(Has(cache.get(), Nth(0)));
-  EXPECT_TRUE(Has(cache.get(), Nth(1)));
 }
 
 }  // namespace
