@@ -378,7 +378,12 @@ std::vector<uint64_t> ParseList(const std::string& text) {
 
 Options ParseArguments(int count, char** arguments) {
   if (count < 6) throw std::invalid_argument("usage: core_bench BASE QUERY TRUTH l2|cosine URL [options]");
-  Options options{arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]};
+  Options options;
+  options.base = arguments[1];
+  options.query = arguments[2];
+  options.truth = arguments[3];
+  options.metric = arguments[4];
+  options.url = arguments[5];
   const std::map<std::string, int64_t*> numbers = {
       {"--queries", &options.queries}, {"--repeats", &options.repeats}, {"--cold", &options.cold}};
   for (int i = 6; i + 1 < count; i += 2) {
