@@ -6,8 +6,8 @@ Every request waits --delay-ms before it goes on to the server; bodies of answer
 --connection-rate bytes a second on one connection and --total-rate over all (125e6 is 1 Gbit/s; 0: unlimited). Messages
 pass unchanged, Host too, so signatures hold. Once ready, one line of JSON on standard output names both ports.
 
-Control, over HTTP on a second port:  POST /begin  forget what was seen;  GET /requests  everything since then, as JSON;
-PUT /shape  {"delay_ms": ..., "connection_rate": ..., "total_rate": ...}.
+Control, over HTTP on a second port:  POST /begin  forget what was seen;  GET /requests  everything that ended since then, as JSON;
+GET /open  what has not ended;  PUT /shape  {"delay_ms": ..., "connection_rate": ..., "total_rate": ...}.
 
 `Proxy` starts one and asks it; `summary` counts requests, bytes and waves.
 """
@@ -328,6 +328,8 @@ class Server:
             return 0
         if (verb, path) == ("GET", "/requests"):
             return [entry for entry in self.log if entry["end"] is not None]
+        if (verb, path) == ("GET", "/open"):
+            return [entry for entry in self.log if entry["end"] is None]
         if (verb, path) == ("PUT", "/shape"):
             self.set_shape({name: float(json.loads(body)[name]) for name in SHAPE})
             return self.shape
