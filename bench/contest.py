@@ -66,11 +66,6 @@ def choose_cheapest(points, cost, goal=GOAL):
     return min(good, key=lambda i: cost(points[i]["odd"])) if good else None
 
 
-def first_reaching(points, recall):
-    """The number of the first rung whose odd queries reach that recall, or None."""
-    return next((i for i, point in enumerate(points) if point["odd"]["recall"] >= recall), None)
-
-
 def duel(data, contenders, count, rounds=ROUNDS):
     """Tuned contenders by turns over the even queries, so that a busy machine meets all of them alike.
 

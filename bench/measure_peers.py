@@ -89,7 +89,7 @@ def in_database(bench, table, data, count, methods):
 
 
 def against(data, count, our_figures, ours, their_figures, theirs):
-    """By turns: the peer as tuned, s3v as it comes, and s3v at the first rung that reaches the peer's recall."""
+    """By turns: the peer as tuned, s3v as it comes, and s3v at its cheapest setting that reaches the peer's recall."""
     if their_figures["chosen"] is None:
         return {"missing": f"the peer does not reach {contest.GOAL}"}
     tuned = their_figures["points"][their_figures["chosen"]]
@@ -106,13 +106,14 @@ def against(data, count, our_figures, ours, their_figures, theirs):
         return ask
 
     contenders = {"peer": ask_theirs, "s3v default": ask_ours({})}
-    rung = contest.first_reaching(our_figures["points"], tuned["odd"]["recall"])
-    if rung is not None:
-        contenders["s3v at equal recall"] = ask_ours(our_figures["points"][rung]["setting"])
+    own = [{"setting": {}} | our_figures["default"], *our_figures["points"]]
+    equal = contest.choose_cheapest(own, lambda odd: odd["cpu_us"]["mean"], tuned["odd"]["recall"])
+    if equal is not None:
+        contenders["s3v at equal recall"] = ask_ours(own[equal]["setting"])
     result = contest.duel(data, contenders, count)
     for name in contenders:
         result[name]["ratio_to_peer"] = result[name]["cpu_us_least"] / result["peer"]["cpu_us_least"]
-    setting = None if rung is None else our_figures["points"][rung]["setting"]
+    setting = None if equal is None else own[equal]["setting"]
     return result | {"peer_setting": tuned["setting"], "s3v_setting": setting}
 
 

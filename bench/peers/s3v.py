@@ -5,7 +5,7 @@ import session as db
 from peers import sql
 
 CURVE_END = 0.998  # higher than the peers' curves: every recall of theirs shall be met
-PROBES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+PROBES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256)
 
 
 def select(index):
@@ -105,16 +105,16 @@ def cold(bench, before, data, index, numbers, caches):
     return {state: gather(runs, numbers, data) for state, runs in seen.items()}
 
 
-def after_another(bench, before, data, index, query, caches, probes=None):
+def after_another(bench, before, data, index, query, caches, probes=0):
     """The query in a new session and cache that have answered one other query: the farthest of some, so that its lists
     are other ones."""
     others = [i for i in range(0, data.queries.count, max(1, data.queries.count // 40)) if i != query]
     vector = data.queries.row(query)
     other = max(others, key=lambda i: contest.exact.distance(data.metric, data.queries.row(i), vector))
     with fresh_session(bench, caches, index) as session:
-        if probes is not None:
-            session.run(f"SET s3v.probes = {probes}")
+        session.run("SET s3v.probes = 1")  # one list of the other query, no more
         ask(session, data, other)
+        session.run(f"SET s3v.probes = {probes}")
         return counted(before, lambda: ask(session, data, query))
 
 
