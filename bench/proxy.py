@@ -367,6 +367,7 @@ async def main():
     parent = os.getppid()
     while os.getppid() == parent:  # whoever started this is gone: so is the reason to run
         await asyncio.sleep(1)
+    os._exit(0)  # with requests on their way, if need be
 
 
 if __name__ == "__main__":
