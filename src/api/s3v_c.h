@@ -174,14 +174,25 @@ void s3v_keys_free(s3v_keys *keys);
 
 /* ---- search ------------------------------------------------------------------------------------------------------------- */
 
-/* Names of a version as its row has them: uuid text, ids of 32 hexadecimal digits. */
+/* An object by its id of 32 hexadecimal digits, NUL-terminated, and its length in bytes. */
+typedef struct s3v_object_name {
+  char id[33];
+  uint64_t length;
+} s3v_object_name;
+
+#define S3V_MAX_DELTAS 16
+
+/* Names of a version as its row has them: uuid text; the deltas as the version was published with, at least one. */
 typedef struct s3v_version_names {
   const char *index_uuid;
-  const char *base;
-  uint64_t base_length;
-  const char *delta;
-  uint64_t delta_length;
+  s3v_object_name base;
+  s3v_object_name deltas[S3V_MAX_DELTAS];
+  size_t delta_count;
 } s3v_version_names;
+
+/* The names of a version that was kept, from its manifest (one request). */
+s3v_code s3v_version_open(const s3v_env *env, s3v_store *store, const char *index_uuid, const char *manifest,
+                          s3v_version_names *names, s3v_error *err); /* names->index_uuid is index_uuid itself */
 
 typedef struct s3v_search_options {
   uint64_t k;
@@ -274,10 +285,9 @@ typedef struct s3v_build_options {
 /* What the version row records. Strings are NUL-terminated ids of 32 digits. */
 typedef struct s3v_version {
   char manifest[33];
-  char base[33];
-  uint64_t base_length;
-  char delta[33];
-  uint64_t delta_length;
+  s3v_object_name base;
+  s3v_object_name deltas[S3V_MAX_DELTAS];
+  size_t delta_count;
   uint64_t rows;
   uint64_t lists;
   uint64_t segments;
@@ -295,6 +305,64 @@ s3v_code s3v_build_add(s3v_build *build, const void *key, size_t key_size, const
                        size_t metadata_size, s3v_error *err);
 s3v_code s3v_build_finish(s3v_build *build, s3v_version *version, s3v_error *err);
 void s3v_build_free(s3v_build *build);
+
+/* ---- update: src/engine/update.h ----------------------------------------------------------------------------------------- */
+
+typedef struct s3v_update s3v_update;
+
+/*
+ * Opens the version `names` (at most one wave). Of `options` it uses metadata columns, lists, recall, memory_bytes and threads; metric,
+ * dimensions and key kind must be those of the version (S3V_INVALID_ARGUMENT). `optimize` nonzero: rewrite whatever a fresh build
+ * would leave better. env must outlive the update.
+ */
+s3v_code s3v_update_open(const s3v_env *env, s3v_store *store, const s3v_version_names *names, const s3v_build_options *options,
+                         int optimize, s3v_update **update, s3v_error *err);
+/* The key has changed: entries with it go. Unknown keys are fine. */
+s3v_code s3v_update_remove(s3v_update *update, const void *key, size_t key_size, s3v_error *err);
+/* The same, and the row as it is now. Each key at most once before s3v_update_plan, and at most once for s3v_update_take. */
+s3v_code s3v_update_put(s3v_update *update, const void *key, size_t key_size, const float *vector, const void *metadata,
+                        size_t metadata_size, s3v_error *err);
+/* After the last change: finds the entries to mask, and decides what is compacted. */
+s3v_code s3v_update_plan(s3v_update *update, s3v_error *err);
+/*
+ * The next key whose row must be read from the source again and put (one that is not put is gone from the index). *size 0 and *key NULL:
+ * no more. Take and put may alternate.
+ */
+s3v_code s3v_update_take(s3v_update *update, const void **key, size_t *key_size, s3v_error *err);
+
+typedef struct s3v_update_result {
+  s3v_version version; /* the new one */
+  int changed;         /* 0: nothing was written, the old version stands and `version` is empty */
+  uint64_t rows_put;   /* rows that had to be read again for compaction not counted */
+  uint64_t rows_removed; /* keys the old version had and the new one has not */
+} s3v_update_result;
+s3v_code s3v_update_finish(s3v_update *update, s3v_update_result *result, s3v_error *err);
+void s3v_update_free(s3v_update *update);
+
+/* ---- comparing with the source: src/engine/contents.h -------------------------------------------------------------------- */
+
+typedef struct s3v_contents s3v_contents;
+
+typedef struct s3v_damage {
+  uint64_t objects;   /* missing or damaged ones of the version */
+  int unusable;       /* only a rebuild helps: the version cannot be opened */
+  char complaint[1024]; /* about the first one; empty: none */
+} s3v_damage;
+
+/*
+ * Reads the version from the store itself, past any local cache, and tells what of it is damaged. The contents are of what is not:
+ * keys, ascending, with content hashes. *contents is NULL when the version is unusable. env must outlive the contents.
+ */
+s3v_code s3v_contents_open(const s3v_env *env, s3v_store *store, const s3v_version_names *names, const char *manifest,
+                           s3v_contents **contents, s3v_damage *damage, s3v_error *err);
+/* *key NULL: the end. The view lives until the next call. */
+s3v_code s3v_contents_next(s3v_contents *contents, const void **key, size_t *key_size, uint64_t *content_hash, s3v_error *err);
+/* The damaged segments' entries go: before s3v_update_plan of an update of the same version. */
+s3v_code s3v_update_discard_damaged(s3v_update *update, const s3v_contents *contents, s3v_error *err);
+void s3v_contents_free(s3v_contents *contents);
+
+/* The hash that an entry made of this row would have. Never fails. */
+uint64_t s3v_content_hash(const float *vector, size_t dimensions, const void *metadata, size_t metadata_size);
 
 /* ---- ownership and clean-up --------------------------------------------------------------------------------------------- */
 

@@ -23,7 +23,7 @@ struct ListSize {
 
 struct WrittenLists {
   std::vector<SegmentInfo> segments;
-  std::vector<Piece> pieces;  // by list, then segment
+  std::vector<Piece> pieces;  // by segment (of `segments`), then position
   uint64_t bytes = 0;
 };
 
@@ -32,11 +32,12 @@ struct WrittenLists {
 // segment.
 class ListWriter {
  public:
-  // `shape.object` is not used: every segment gets a new name.
-  ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes, ObjectStore& store,
-             SpillFactory& spill);
+  // `shape.object` is not used: every segment gets a new name. `list_ids`: of each list, copied. Segments are settled,
+  // or fresh.
+  ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, std::span<const uint32_t> list_ids,
+             bool is_settled, size_t memory_bytes, ObjectStore& store, SpillFactory& spill);
   ~ListWriter();
-  // Copies. REQUIRES: no list gets more than its ListSize says.
+  // Copies. `list` is a place, not an id. REQUIRES: no list gets more than its ListSize says.
   void Add(uint32_t list, const Entry& entry);
   // `written` is told the number of entries written so far.
   WrittenLists Finish(const std::function<void(uint64_t)>& written, Stop& stop);

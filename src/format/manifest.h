@@ -12,6 +12,13 @@
 
 namespace s3v {
 
+// An object of a version.
+struct ObjectName {
+  ObjectId id{};
+  uint64_t length = 0;
+  bool operator==(const ObjectName&) const = default;
+};
+
 struct Manifest {
   ObjectId index{};
   ObjectId id{};
@@ -23,13 +30,12 @@ struct Manifest {
   bool has_duplicates = false;
   std::vector<std::string> metadata_columns;
   uint64_t rows = 0;
+  uint64_t entries = 0;
   uint64_t lists = 0;
-  ObjectId base{};
-  uint64_t base_length = 0;
-  ObjectId delta{};
-  uint64_t delta_length = 0;
-  std::vector<SegmentInfo> segments;
-  int64_t created = 0;  // seconds since 1970, the writer's clock; for people
+  ObjectName base;
+  std::vector<ObjectName> deltas;    // as the version row has them: the last carries the version's numbers
+  std::vector<ObjectName> segments;  // that anybody reads
+  int64_t created = 0;               // seconds since 1970, the writer's clock; for people
 };
 
 Bytes EncodeManifest(const Manifest& manifest);

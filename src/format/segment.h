@@ -2,7 +2,8 @@
 //
 // What the coarse scan needs (factors, sign plane, keys) is one range; the extension (the other bits of the codes)
 // follows directly, so that both come in one request or the first alone. Metadata lies behind all of these, raw vectors
-// behind the metadata: a query pays only for what it reads. FORMAT.md has the grammar and a worked example.
+// behind the metadata, the key plane (key_plane.h) last: a query pays only for what it reads. FORMAT.md has the grammar
+// and a worked example.
 #pragma once
 
 #include <cstdint>
@@ -43,10 +44,14 @@ enum class KeyKind : uint8_t {
 size_t KeyWidth(KeyKind kind);  // 0: variable
 
 // Where one piece of a list lies. Stored in the navigation delta.
+//
+// Entries of a segment are numbered from 0, piece after piece in the order of their scan ranges: an entry's *position*.
 struct Piece {
-  uint32_t list = 0;
-  uint32_t segment = 0;  // ordinal in the delta's table of segments
+  uint32_t list_id = 0;  // stored with the piece; names the list for as long as the index lives
+  uint32_t list = 0;     // not stored: its place in the base's table, which engine/snapshot fills in
+  uint32_t segment = 0;  // ordinal in the table of segments it was read with
   uint32_t count = 0;    // entries
+  uint32_t first = 0;    // not stored: position of its first entry
   uint64_t scan_offset = 0;
   uint64_t scan_length = 0;
   uint64_t extension_length = 0;  // the range begins where the scan range ends; 0: codes of one bit
@@ -76,6 +81,7 @@ struct Entry {
   CodeFactors code_factors{};       // codes.bits > 1
   std::span<const float> vector{};  // with a raw plane: as users know it, finite
   ByteView metadata{};
+  uint64_t content_hash = 0;  // of vector and metadata (content_hash.h); goes to the key plane
 };
 
 // Lengths of the ranges of a piece, checksums included. `key_bytes`: of all its keys. A piece without extension or
@@ -88,19 +94,32 @@ uint64_t MetadataLength(const SegmentShape& shape, uint64_t count, uint64_t meta
 // of signs not included).
 uint64_t EntryBytes(const SegmentShape& shape, size_t key_size);
 
-// AddPiece* Finish. Pieces must come in list order.
+// Where a segment's key plane lies: from `offset` to the segment's end, its index last.
+struct KeyPlanePlace {
+  uint64_t offset = 0;
+  uint64_t index_length = 0;
+  bool operator==(const KeyPlanePlace&) const = default;
+};
+
+// A finished segment.
+struct WrittenSegment {
+  Bytes object;
+  std::vector<Piece> pieces;  // in the order added; `segment` and `list` are left 0
+  uint32_t entries = 0;
+  KeyPlanePlace keys;
+};
+
+// AddPiece* Finish. Pieces come in whatever order of lists; those of one list one after the other.
 class SegmentWriter {
  public:
   // `expected_bytes` is set aside at once, so that the object does not grow by copying.
   explicit SegmentWriter(const SegmentShape& shape, size_t expected_bytes = 0);
   // Bytes the segment would have if finished now.
   uint64_t size() const;
-  // `segment` of the piece is left 0. Throws kLimitExceeded when keys or metadata are too long for it, kInternal for
-  // factors that no reader would take.
-  void AddPiece(uint32_t list, std::span<const Entry> entries);
-  // Lays the metadata ranges behind the scan and extension ranges, raw planes behind those. `pieces` in the order
-  // added.
-  Bytes Finish(std::vector<Piece>* pieces);
+  // Throws kLimitExceeded when keys or metadata are too long for it, kInternal for factors that no reader would take.
+  void AddPiece(uint32_t list_id, std::span<const Entry> entries);
+  // Lays the metadata ranges behind the scan and extension ranges, raw planes behind those, the key plane last.
+  WrittenSegment Finish();
 
  private:
   SegmentShape shape_;
