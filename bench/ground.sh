@@ -29,7 +29,7 @@ build_core_bench() {
     mkdir -p "$tools"
     # shellcheck disable=SC2046
     g++ -std=c++20 -O3 -Wall -Wextra -pthread -I"$S3V_ROOT/src" "$S3V_ROOT/bench/core_bench.cpp" -o "$tools/core_bench" \
-        -Wl,--start-group "$build"/src/*.a -Wl,--end-group $(pkg-config --libs libcurl libcrypto pugixml libisal libhwy)
+        -Wl,--start-group "$build"/src/*.a -Wl,--end-group $(pkg-config --libs libcurl libcrypto pugixml libisal libhwy libxxhash)
 }
 
 # ---- pgvector and VectorChord: into the private copy of PostgreSQL --------------------------------------------------
