@@ -11,6 +11,7 @@
 //   --threads N         the build's threads (1)
 //   --bits N            of a code, per dimension (4)
 //   --soar 0|1|2        rows in two lists: never, always, where sampled rows say so (0)
+//   --raw 0|1|2         vectors beside the codes: none, f32, f16 (0)
 //   --cache DIRECTORY   of the local cache, for the warm passes (a new one below /tmp)
 //
 // An s3:// URL takes S3V_TEST_S3_ENDPOINT, _ACCESS_KEY and _SECRET_KEY from the environment, as tests do.
@@ -137,7 +138,7 @@ struct Options {
   int64_t queries = 0, repeats = 3, cold = 20;
   uint64_t lists = 0, memory_mb = 1024;
   double recall = 0.95;
-  int threads = 1, bits = 4, soar = 0;
+  int threads = 1, bits = 4, soar = 0, raw = 0;
   std::string cache;
 };
 
@@ -178,6 +179,12 @@ uint32_t DecodeKey(const void* key) {
 
 s3v_metric MetricOf(const Options& options) { return options.metric == "cosine" ? S3V_COSINE : S3V_L2; }
 
+s3v_version_names NamesOf(const s3v_version& version) {
+  s3v_version_names names{.index_uuid = kUuid, .base = version.base, .deltas = {}, .delta_count = version.delta_count};
+  std::copy_n(version.deltas, version.delta_count, names.deltas);
+  return names;
+}
+
 s3v_version Build(const Options& options, const MappedFile& base, const s3v_env& env, s3v_store* store) {
   s3v_build_options wanted{};
   wanted.index_uuid = kUuid;
@@ -190,6 +197,7 @@ s3v_version Build(const Options& options, const MappedFile& base, const s3v_env&
   wanted.threads = options.threads;
   wanted.bits = options.bits;
   wanted.soar = static_cast<s3v_soar>(options.soar);
+  wanted.raw = static_cast<s3v_raw>(options.raw);
   s3v_error error{};
   s3v_build* opened = nullptr;
   const double wall = Clock(CLOCK_MONOTONIC), cpu = Clock(CLOCK_PROCESS_CPUTIME_ID);
@@ -209,7 +217,7 @@ s3v_version Build(const Options& options, const MappedFile& base, const s3v_env&
       "\"vectors_per_cpu_second\": %.0f}}\n",
       static_cast<long long>(version.rows), base.width(), static_cast<unsigned long long>(version.lists),
       static_cast<unsigned long long>(version.segments), static_cast<unsigned long long>(version.bytes),
-      static_cast<unsigned long long>(version.base_length + version.delta_length), seconds,
+      static_cast<unsigned long long>(version.base.length + version.deltas[0].length), seconds,
       Clock(CLOCK_MONOTONIC) - wall, base.rows() / seconds);
   std::fflush(stdout);
   return version;
@@ -239,7 +247,7 @@ class Bench {
     s3v_store_counters(store, &before);
     const double start = Clock(CLOCK_THREAD_CPUTIME_ID);
     double reranking = 0;
-    const s3v_version_names names = {kUuid, version_.base, version_.base_length, version_.delta, version_.delta_length};
+    const s3v_version_names names = NamesOf(version_);
     s3v_search_options wanted{};
     wanted.k = kHits;
     wanted.probes = probes;
@@ -402,6 +410,8 @@ Options ParseArguments(int count, char** arguments) {
       options.bits = std::stoi(value);
     else if (name == "--soar")
       options.soar = std::stoi(value);
+    else if (name == "--raw")
+      options.raw = std::stoi(value);
     else if (name == "--cache")
       options.cache = value;
     else if (name == "--threads")
@@ -423,7 +433,7 @@ void Run(const Options& options) {
   const std::string cache = options.cache.empty() ? mkdtemp(made) : options.cache;
   {
     const Store cached = OpenCached(options.url, cache);
-    const s3v_version_names names = {kUuid, version.base, version.base_length, version.delta, version.delta_length};
+    const s3v_version_names names = NamesOf(version);
     uint64_t fetched = 0;
     s3v_error error{};
     Check(s3v_warm(&env, cached.get(), &names, uint64_t{1} << 40, &fetched, &error), error);

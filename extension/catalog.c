@@ -1,9 +1,10 @@
 /*
- * Bookkeeping rows: which indexes there are, their versions and stale marks, read by index scans under a named snapshot.
+ * Bookkeeping rows: which indexes there are and their versions, read by index scans under a named snapshot.
  */
 #include "postgres.h"
 
 #include "catalog.h"
+#include "catalog_scan.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -11,19 +12,13 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
-#include "commands/sequence.h"
-#include "storage/bufmgr.h"
-#include "storage/predicate.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 #include "utils/uuid.h"
 #include "utils/xid8.h"
 
@@ -48,7 +43,7 @@ enum
 	VERSION_MANIFEST,
 	VERSION_BASE,
 	VERSION_BASE_BYTES,
-	VERSION_DELTA,
+	VERSION_DELTAS,
 	VERSION_DELTA_BYTES,
 	VERSION_ROWS,
 	VERSION_SKIPPED,
@@ -61,32 +56,10 @@ enum
 	VERSION_SYSTEM_IDENTIFIER
 };
 
-enum
-{
-	STALE_INDEX_ID = 1,
-	STALE_ID,
-	STALE_REASON,
-	STALE_MARKED_AT,
-	STALE_COLUMNS = STALE_MARKED_AT
-};
-
 /* ---- scans ---- */
 
-typedef struct CatalogScan
-{
-	Relation	rel;
-	SysScanDesc rows;
-	HeapTuple	tuple;			/* the row found last, and its columns */
-	Datum	   *values;
-	bool	   *nulls;
-} CatalogScan;
-
-/*
- * Rows of a table of schema s3v whose regclass column has that value (all, when InvalidOid), by that index; NULL: the primary key, which is
- * known without a look at the catalogues.
- */
-static void
-scan_begin(CatalogScan *scan, const char *table, const char *index_name, AttrNumber column, Oid value, Snapshot snapshot)
+void
+catalog_scan_begin(CatalogScan *scan, const char *table, const char *index_name, AttrNumber column, Oid value, Snapshot snapshot)
 {
 	ScanKeyData key;
 	Oid			index;
@@ -101,8 +74,8 @@ scan_begin(CatalogScan *scan, const char *table, const char *index_name, AttrNum
 	scan->rows = systable_beginscan(scan->rel, index, OidIsValid(index), snapshot, OidIsValid(value) ? 1 : 0, &key);
 }
 
-static bool
-scan_next(CatalogScan *scan)
+bool
+catalog_scan_next(CatalogScan *scan)
 {
 	scan->tuple = systable_getnext(scan->rows);
 	if (!HeapTupleIsValid(scan->tuple))
@@ -111,8 +84,8 @@ scan_next(CatalogScan *scan)
 	return true;
 }
 
-static void
-scan_end(CatalogScan *scan)
+void
+catalog_scan_end(CatalogScan *scan)
 {
 	systable_endscan(scan->rows);
 	table_close(scan->rel, AccessShareLock);
@@ -120,8 +93,8 @@ scan_end(CatalogScan *scan)
 	pfree(scan->nulls);
 }
 
-static bool
-written_by_this_transaction(const CatalogScan *scan)
+bool
+catalog_written_by_this_transaction(const CatalogScan *scan)
 {
 	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(scan->tuple->t_data));
 }
@@ -139,8 +112,8 @@ oid_of(const CatalogScan *scan, AttrNumber column)
 	return scan->nulls[column - 1] ? InvalidOid : DatumGetObjectId(scan->values[column - 1]);
 }
 
-static char *
-text_of(const CatalogScan *scan, AttrNumber column)
+char *
+catalog_text_of(const CatalogScan *scan, AttrNumber column)
 {
 	return scan->nulls[column - 1] ? NULL : TextDatumGetCString(scan->values[column - 1]);
 }
@@ -193,7 +166,7 @@ read_index(const CatalogScan *scan)
 	index->key_column = name_of(scan, INDEX_KEY_COLUMN);
 	index->vector_column = name_of(scan, INDEX_VECTOR_COLUMN);
 	read_metadata_names(scan, index);
-	index->metric = metric_from_name(text_of(scan, INDEX_METRIC));
+	index->metric = metric_from_name(catalog_text_of(scan, INDEX_METRIC));
 	index->dimensions = DatumGetInt32(scan->values[INDEX_DIMENSIONS - 1]);
 	index->xmin = HeapTupleHeaderGetXmin(scan->tuple->t_data);
 	return index;
@@ -207,10 +180,10 @@ catalog_index(Oid index_id, Snapshot snapshot)
 
 	if (!OidIsValid(index_id))
 		return NULL;
-	scan_begin(&scan, "index", NULL, INDEX_INDEX_ID, index_id, snapshot);
-	if (scan_next(&scan))
+	catalog_scan_begin(&scan, "index", NULL, INDEX_INDEX_ID, index_id, snapshot);
+	if (catalog_scan_next(&scan))
 		index = read_index(&scan);
-	scan_end(&scan);
+	catalog_scan_end(&scan);
 	return index;
 }
 
@@ -229,10 +202,10 @@ catalog_indexes(Oid source, Snapshot snapshot)
 	CatalogScan scan;
 	List	   *indexes = NIL;
 
-	scan_begin(&scan, "index", "index_source_idx", INDEX_SOURCE, source, snapshot);
-	while (scan_next(&scan))
+	catalog_scan_begin(&scan, "index", "index_source_idx", INDEX_SOURCE, source, snapshot);
+	while (catalog_scan_next(&scan))
 		indexes = lappend(indexes, read_index(&scan));
-	scan_end(&scan);
+	catalog_scan_end(&scan);
 	list_sort(indexes, compare_index_ids);
 	return indexes;
 }
@@ -285,97 +258,71 @@ read_log_bounds(const CatalogScan *scan, S3vVersion *version)
 		version->running[i] = DatumGetFullTransactionId(xids[i]);
 }
 
+static void
+read_deltas(const CatalogScan *scan, S3vVersion *version)
+{
+	Datum	   *names;
+	Datum	   *lengths;
+	int			length_count;
+
+	deconstruct_array(DatumGetArrayTypeP(scan->values[VERSION_DELTAS - 1]), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL,
+					  &version->delta_count);
+	deconstruct_array(DatumGetArrayTypeP(scan->values[VERSION_DELTA_BYTES - 1]), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &lengths, NULL, &length_count);
+	if (length_count != version->delta_count || version->delta_count > S3V_MAX_DELTAS)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("table \"s3v.version\" names %d deltas and %d lengths of deltas", version->delta_count, length_count)));
+	version->deltas = palloc(sizeof(char *) * Max(version->delta_count, 1));
+	version->delta_bytes = palloc(sizeof(int64) * Max(version->delta_count, 1));
+	for (int i = 0; i < version->delta_count; i++)
+	{
+		version->deltas[i] = TextDatumGetCString(names[i]);
+		version->delta_bytes[i] = DatumGetInt64(lengths[i]);
+	}
+}
+
 S3vVersion *
 catalog_version(Oid index_id, Snapshot snapshot)
 {
 	CatalogScan scan;
 	S3vVersion *version = NULL;
 
-	scan_begin(&scan, "version", NULL, VERSION_INDEX_ID, index_id, snapshot);
-	if (scan_next(&scan))
+	catalog_scan_begin(&scan, "version", NULL, VERSION_INDEX_ID, index_id, snapshot);
+	if (catalog_scan_next(&scan))
 	{
 		version = palloc0(sizeof(S3vVersion));
 		version->version = number_of(&scan, VERSION_VERSION);
-		version->manifest = text_of(&scan, VERSION_MANIFEST);
-		version->base = text_of(&scan, VERSION_BASE);
+		version->manifest = catalog_text_of(&scan, VERSION_MANIFEST);
+		version->base = catalog_text_of(&scan, VERSION_BASE);
 		version->base_bytes = number_of(&scan, VERSION_BASE_BYTES);
-		version->delta = text_of(&scan, VERSION_DELTA);
-		version->delta_bytes = number_of(&scan, VERSION_DELTA_BYTES);
+		read_deltas(&scan, version);
 		version->rows = number_of(&scan, VERSION_ROWS);
 		version->skipped = number_of(&scan, VERSION_SKIPPED);
 		version->owner = number_of(&scan, VERSION_OWNER);
 		read_log_bounds(&scan, version);
-		version->mine = written_by_this_transaction(&scan);
+		version->mine = catalog_written_by_this_transaction(&scan);
 	}
-	scan_end(&scan);
+	catalog_scan_end(&scan);
 	return version;
 }
 
-/* ---- stale marks ---- */
-
-/* Looking at the file's size is a third of the cost of a scan that finds nothing, and is what there is almost always. */
-static bool
-nothing_is_stale(Snapshot snapshot)
+static s3v_object_name
+object_name(const char *id, int64 length)
 {
-	Relation	rel = table_open(catalog_table("stale"), AccessShareLock);
-	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
+	s3v_object_name name = {.length = length};
 
-	/* A serializable transaction must still be told of a mark that comes later. */
-	if (empty)
-		PredicateLockRelation(rel, snapshot);
-	table_close(rel, AccessShareLock);
-	return empty;
+	strlcpy(name.id, id, sizeof(name.id));
+	return name;
 }
 
-bool
-catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason)
+s3v_version_names
+catalog_version_names(const S3vIndex *index, const S3vVersion *version)
 {
-	CatalogScan scan;
-	bool		stale;
+	s3v_version_names names = {.index_uuid = index->uuid, .delta_count = version->delta_count};
 
-	if (nothing_is_stale(snapshot))
-		return false;
-	scan_begin(&scan, "stale", NULL, STALE_INDEX_ID, index_id, snapshot);
-	stale = scan_next(&scan);
-	if (stale && reason != NULL)
-		*reason = text_of(&scan, STALE_REASON);
-	scan_end(&scan);
-	return stale;
-}
-
-/* Also sees what the running command wrote. */
-static bool
-marked_by_this_transaction(Oid index_id, const char *reason)
-{
-	CatalogScan scan;
-	bool		marked = false;
-
-	scan_begin(&scan, "stale", NULL, STALE_INDEX_ID, index_id, SnapshotSelf);
-	while (!marked && scan_next(&scan))
-		marked = written_by_this_transaction(&scan) &&
-			strcmp(text_of(&scan, STALE_REASON), reason) == 0;
-	scan_end(&scan);
-	return marked;
-}
-
-void
-catalog_mark_stale(Oid index_id, const char *reason)
-{
-	Relation	rel;
-	HeapTuple	tuple;
-	Datum		values[STALE_COLUMNS];
-	bool		nulls[STALE_COLUMNS] = {false};
-
-	if (marked_by_this_transaction(index_id, reason))
-		return;
-
-	rel = table_open(catalog_table("stale"), RowExclusiveLock);
-	values[STALE_INDEX_ID - 1] = ObjectIdGetDatum(index_id);
-	values[STALE_ID - 1] = Int64GetDatum(nextval_internal(catalog_table("change_id"), false));
-	values[STALE_REASON - 1] = CStringGetTextDatum(reason);
-	values[STALE_MARKED_AT - 1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-	CatalogTupleInsert(rel, tuple);
-	heap_freetuple(tuple);
-	table_close(rel, RowExclusiveLock);
+	names.base = object_name(version->base, version->base_bytes);
+	for (int i = 0; i < version->delta_count; i++)
+		names.deltas[i] = object_name(version->deltas[i], version->delta_bytes[i]);
+	return names;
 }

@@ -35,8 +35,9 @@ typedef struct S3vVersion
 	char	   *manifest;
 	char	   *base;
 	int64		base_bytes;
-	char	   *delta;
-	int64		delta_bytes;
+	int			delta_count;
+	char	  **deltas;
+	int64	   *delta_bytes;
 	int64		rows;
 	int64		skipped;
 	int64		owner;
@@ -65,11 +66,16 @@ extern bool catalog_lock_index(Oid index_id, bool wait);
 extern S3vIndex *catalog_index(Oid index_id, Snapshot snapshot);
 extern S3vVersion *catalog_version(Oid index_id, Snapshot snapshot);
 
+/* The version's objects as the core names them; index_uuid is a view of the index's. REQUIRES: it is built. */
+extern s3v_version_names catalog_version_names(const S3vIndex *index, const S3vVersion *version);
+
 /* S3vIndex of every index of the source (all, when InvalidOid), by index_id. */
 extern List *catalog_indexes(Oid source, Snapshot snapshot);
 
 /* True when there is no index, nor objects of a dropped one to collect: then DDL needs no looking at. Never raises. */
 extern bool catalog_is_empty(void);
+
+/* ---- stale marks (stale_marks.c) ---- */
 
 extern bool catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason);
 
@@ -79,10 +85,23 @@ extern bool catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason);
  */
 extern void catalog_mark_stale(Oid index_id, const char *reason);
 
+typedef struct S3vLogRow
+{
+	FullTransactionId xid;
+	int64		id;
+	const char *key;			/* NULL: everything */
+} S3vLogRow;
+
 /*
  * The change log of one index as a snapshot sees it, by range of transaction ids: consumed rows that cannot be removed yet are
- * skipped. `version` bounds it (NULL: everything). visit() gets each key, NULL for an "everything" row; answers false to stop.
+ * skipped. `version` bounds it (NULL: everything). Ordered, rows come by (xid, id), and version->running must ascend; raises 55000 when the
+ * log has lost its primary key. visit() answers false to stop.
  */
+typedef bool (*S3vLogRowVisitor) (void *arg, const S3vLogRow *row);
+extern void catalog_log_scan_rows(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, bool ordered, S3vLogRowVisitor visit,
+								  void *arg);
+
+/* The same in no order, keys alone; NULL for an "everything" row. */
 typedef bool (*S3vLogVisitor) (void *arg, const char *key);
 extern void catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, S3vLogVisitor visit, void *arg);
 
@@ -115,6 +134,7 @@ typedef struct S3vOwnerScope
 	int			settings;
 } S3vOwnerScope;
 extern void catalog_enter(S3vOwnerScope *scope);
+extern void catalog_enter_as(S3vOwnerScope *scope, Oid role);	/* as somebody else, the same */
 extern void catalog_leave(const S3vOwnerScope *scope);
 
 /*

@@ -202,11 +202,15 @@ catalog_capture_function(void)
 void
 catalog_enter(S3vOwnerScope *scope)
 {
-	Oid			owner = catalog_owner();
+	catalog_enter_as(scope, catalog_owner());
+}
 
+void
+catalog_enter_as(S3vOwnerScope *scope, Oid role)
+{
 	scope->settings = NewGUCNestLevel();
 	GetUserIdAndSecContext(&scope->user, &scope->security_context);
-	SetUserIdAndSecContext(owner, scope->security_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(role, scope->security_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 

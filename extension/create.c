@@ -266,6 +266,10 @@ s3v_create_index(PG_FUNCTION_ARGS)
 	warn_of_publications();
 
 	if (creation.options.build)
-		(void) sync_index(index_id, SYNC_CHANGES, true, true);
+	{
+		S3vSyncRequest request = {.mode = SYNC_CHANGES, .wait = true, .creating = true};
+
+		(void) sync_index(index_id, &request);
+	}
 	PG_RETURN_OID(index_id);
 }

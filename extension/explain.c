@@ -34,6 +34,27 @@ price_of(const char *item)
 	return price;
 }
 
+static void
+put_total(JsonbParseState **state, const S3vQuery *query)
+{
+	json_put_key(state, "ms");
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	put_milliseconds(state, "total", query->work.ms_total);
+	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+/* Under row-level security: all other numbers are of rows that the caller may not see as well. */
+static Datum
+explain_visible(const S3vQuery *query)
+{
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	json_put_count(&state, "hits", query->args->query_count > 0 ? query->hits->count : 0);
+	put_total(&state, query);
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
 Datum
 s3v_explain(PG_FUNCTION_ARGS)
 {
@@ -42,8 +63,11 @@ s3v_explain(PG_FUNCTION_ARGS)
 	S3vQuery   *query = query_run(&args);
 	const S3vQueryWork *work = &query->work;
 	JsonbParseState *state = NULL;
-	double		price = price_of("s3.get");
+	double		price;
 
+	if (query->row_security)
+		return explain_visible(query);
+	price = price_of("s3.get");
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	json_put_text(&state, "path", path_names[work->path]);
 	json_put_bool(&state, "exact", !work->search.budget_reached && !query->settings.eventual);

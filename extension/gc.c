@@ -72,6 +72,7 @@ collect_index(Collection *collection, Oid index_id)
 	s3v_store  *store;
 	s3v_collected result = {0};
 	s3v_error	err;
+	s3v_code	code;
 	Retained	retained;
 	uint64		number;
 
@@ -95,9 +96,23 @@ collect_index(Collection *collection, Oid index_id)
 	store = server_index_store(index_id);
 	number = ownership_claim(call, store, index->uuid, version->owner, false);
 	retained = retained_read(index_id, collection->keep_seconds);
-	boundary_check(call, s3v_collect(boundary_env(call), store, index->uuid, 0, retained.manifests, retained.count,
-									 collection->keep_seconds, number, &result, &err), &err);
-	retained_forget_expired(index_id, &retained);
+	code = s3v_collect(boundary_env(call), store, index->uuid, 0, retained.manifests, retained.count, collection->keep_seconds, number,
+					   &result, &err);
+	if (code == S3V_OBJECT_MISSING || code == S3V_CORRUPTED)
+	{
+		/* Nobody can tell what that version needs: all of this index stays, and the other indexes do not wait for it. */
+		boundary_check(call, S3V_OK, &err);
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("skipping index \"%s\": the manifest of a version that is kept cannot be read", get_rel_name(index_id)),
+				 errdetail_internal("%s", err.message),
+				 errhint("Run s3v_sync with mode 'reconcile' when it is of the present version; s3v_gc goes on when the version is older than keep.")));
+	}
+	else
+	{
+		boundary_check(call, code, &err);
+		retained_forget_expired(index_id, &retained);
+	}
 	ownership_record(index_id, number);
 	ownership_verify(call, store, index->uuid, number);
 	PopActiveSnapshot();

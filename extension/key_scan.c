@@ -1,7 +1,4 @@
-/*
- * Rows of the source by key, straight through the key's unique index: what the server's own plan does, without its executor. Allowed
- * because query_check_rights() has checked every column, and refused row-level security.
- */
+/* Rows of a source by key, straight through the key's unique index. */
 #include "postgres.h"
 
 #include "access/genam.h"
@@ -16,10 +13,13 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "query.h"
+#include "key_scan.h"
 
 struct S3vKeyScan
 {
+	const S3vSource *source;
+	MemoryContext context;		/* of the scan, which makes room for itself when it first needs it */
+	MemoryContext key_context;	/* of the key looked for */
 	Relation	rel;
 	Relation	index;
 	IndexScanDesc scan;
@@ -37,82 +37,67 @@ serves_snapshot(Relation index)
 		 TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin));
 }
 
-static S3vKeyScan *
-open_scan(const S3vQuery *query)
+S3vKeyScan *
+key_scan_open(const S3vSource *source, Oid key_index, Snapshot snapshot)
 {
-	MemoryContext before = MemoryContextSwitchTo(query->context);
-	S3vKeyScan *scan = palloc(sizeof(S3vKeyScan));
-	int			columns = 2 + query->source->metadata_count;
+	int			columns = 2 + source->metadata_count;
+	Relation	index;
+	S3vKeyScan *scan;
 
-	/* The query keeps the source locked. The index's lock stays as well, as after any statement. */
-	scan->rel = table_open(query->source->relid, NoLock);
-	scan->index = index_open(query->key_index, AccessShareLock);
-	scan->scan = NULL;
-	if (serves_snapshot(scan->index))
+	if (!OidIsValid(key_index))
+		return NULL;
+	/* Its lock stays, as after any statement. */
+	index = index_open(key_index, AccessShareLock);
+	if (!serves_snapshot(index))
 	{
-		scan->scan = index_beginscan_of(scan->rel, scan->index, query->snapshot, 1);
-		scan->slot = table_slot_create(scan->rel, NULL);
-		scan->values = palloc(sizeof(Datum) * columns);
-		scan->nulls = palloc(sizeof(bool) * columns);
+		index_close(index, NoLock);
+		return NULL;
 	}
-	MemoryContextSwitchTo(before);
+	scan = palloc(sizeof(S3vKeyScan));
+	scan->source = source;
+	scan->context = CurrentMemoryContext;
+	scan->key_context = AllocSetContextCreate(CurrentMemoryContext, "s3v key", ALLOCSET_SMALL_SIZES);
+	scan->rel = table_open(source->relid, NoLock);
+	scan->index = index;
+	scan->scan = index_beginscan_of(scan->rel, index, snapshot, 1);
+	scan->slot = table_slot_create(scan->rel, NULL);
+	scan->values = palloc(sizeof(Datum) * columns);
+	scan->nulls = palloc(sizeof(bool) * columns);
 	return scan;
 }
 
 void
 key_scan_end(S3vKeyScan *scan)
 {
-	if (scan->scan != NULL)
-	{
-		ExecDropSingleTupleTableSlot(scan->slot);
-		index_endscan(scan->scan);
-	}
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_endscan(scan->scan);
 	index_close(scan->index, NoLock);
 	table_close(scan->rel, NoLock);
 }
 
-static void
-consume_slot(S3vQuery *query, const S3vKeyScan *scan)
+void
+key_scan_read(S3vKeyScan *scan, const S3vKey *key, S3vKeyScanVisitor visit, void *arg)
 {
-	const S3vSource *source = query->source;
-
-	scan->values[0] = slot_getattr(scan->slot, source->key.attnum, &scan->nulls[0]);
-	scan->values[1] = slot_getattr(scan->slot, source->vector.attnum, &scan->nulls[1]);
-	for (int i = 0; i < source->metadata_count; i++)
-		scan->values[2 + i] = slot_getattr(scan->slot, source->metadata[i].attnum, &scan->nulls[2 + i]);
-	query_consume_row(query, scan->values, scan->nulls);
-}
-
-/* Of one key there can be two rows under REPEATABLE READ: deleted by a later transaction, inserted again by ours. */
-static void
-read_key(S3vQuery *query, const S3vKeyScan *scan, const S3vKey *key)
-{
-	Oid			type = query->source->key.base_type;
+	const S3vSource *source = scan->source;
+	Oid			type = source->key.base_type;
+	MemoryContext caller = MemoryContextSwitchTo(scan->key_context);
 	ScanKeyData condition;
 
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextReset(scan->key_context);
 	ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, InvalidOid, scan->index->rd_indcollation[0],
-						   source_key_equality(type), key_to_datum(key->data, key->size, type, query->source->key_kind));
+						   source_key_equality(type), key_to_datum(key->data, key->size, type, source->key_kind));
+	MemoryContextSwitchTo(scan->context);
 	index_rescan(scan->scan, &condition, 1, NULL, 0);
 	while (index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
-		consume_slot(query, scan);
-}
-
-bool
-key_scan_serves(S3vQuery *query)
-{
-	if (!OidIsValid(query->key_index))
-		return false;
-	if (query->key_scan == NULL)
-		query->key_scan = open_scan(query);
-	return query->key_scan->scan != NULL;
-}
-
-void
-key_scan_read(S3vQuery *query, const S3vKey *keys, int count)
-{
-	for (int i = 0; i < count; i++)
 	{
-		CHECK_FOR_INTERRUPTS();
-		read_key(query, query->key_scan, &keys[i]);
+		scan->values[0] = slot_getattr(scan->slot, source->key.attnum, &scan->nulls[0]);
+		scan->values[1] = slot_getattr(scan->slot, source->vector.attnum, &scan->nulls[1]);
+		for (int i = 0; i < source->metadata_count; i++)
+			scan->values[2 + i] = slot_getattr(scan->slot, source->metadata[i].attnum, &scan->nulls[2 + i]);
+		MemoryContextSwitchTo(caller);
+		visit(arg, scan->values, scan->nulls);
+		MemoryContextSwitchTo(scan->context);
 	}
+	MemoryContextSwitchTo(caller);
 }

@@ -205,7 +205,7 @@ typedef struct LogScan
 	Oid			primary_key;
 	Oid			index_id;
 	Snapshot	snapshot;
-	S3vLogVisitor visit;
+	S3vLogRowVisitor visit;
 	void	   *arg;
 } LogScan;
 
@@ -221,11 +221,16 @@ scan_range(const LogScan *log, ScanKey keys, int key_count)
 	scan = systable_beginscan(log->rel, log->primary_key, OidIsValid(log->primary_key), log->snapshot, key_count, keys);
 	while (more && HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
+		TupleDesc	columns = RelationGetDescr(log->rel);
+		S3vLogRow	row;
 		bool		is_null;
-		Datum		value = heap_getattr(tuple, LOG_KEY, RelationGetDescr(log->rel), &is_null);
+		Datum		value = heap_getattr(tuple, LOG_KEY, columns, &is_null);
 		char	   *key = is_null ? NULL : TextDatumGetCString(value);
 
-		more = log->visit(log->arg, key);
+		row.key = key;
+		row.xid = DatumGetFullTransactionId(heap_getattr(tuple, LOG_XID, columns, &is_null));
+		row.id = DatumGetInt64(heap_getattr(tuple, LOG_ID, columns, &is_null));
+		more = log->visit(log->arg, &row);
 		if (key != NULL)
 			pfree(key);
 	}
@@ -252,7 +257,7 @@ scan_from(const LogScan *log, FullTransactionId hi)
 }
 
 void
-catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, S3vLogVisitor visit, void *arg)
+catalog_log_scan_rows(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, bool ordered, S3vLogRowVisitor visit, void *arg)
 {
 	LogScan		log = {.index_id = index->index_id, .snapshot = snapshot, .visit = visit, .arg = arg};
 	bool		more = true;
@@ -264,6 +269,11 @@ catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snap
 				 errmsg("change log of index \"%s\" does not exist", get_rel_name(index->index_id)),
 				 errhint("Drop the index and create it again.")));
 	log.primary_key = catalog_primary_key(log.rel);
+	if (ordered && !OidIsValid(log.primary_key))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("change log \"%s\" has no primary key", RelationGetRelationName(log.rel)),
+				 errhint("ALTER TABLE %s ADD PRIMARY KEY (index_id, xid, id).", quoted_log(index->log))));
 
 	if (version != NULL && version->bounded)
 	{
@@ -282,6 +292,28 @@ catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snap
 		scan_range(&log, &key, 1);
 	}
 	relation_close(log.rel, AccessShareLock);
+}
+
+typedef struct KeyVisit
+{
+	S3vLogVisitor visit;
+	void	   *arg;
+} KeyVisit;
+
+static bool
+visit_key(void *arg, const S3vLogRow *row)
+{
+	const KeyVisit *keys = arg;
+
+	return keys->visit(keys->arg, row->key);
+}
+
+void
+catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, S3vLogVisitor visit, void *arg)
+{
+	KeyVisit	keys = {visit, arg};
+
+	catalog_log_scan_rows(index, version, snapshot, false, visit_key, &keys);
 }
 
 /* ---- s3v.pending ---- */

@@ -15,11 +15,15 @@
 /* pgvector's bound as well. */
 #define MAX_DIMENSIONS 16000
 
+/* Log rows that a limited sync takes; more than any log has. */
+#define MAX_ROWS INT64CONST(1000000000000)
+
 /* Where an option may stand. */
 #define IN_QUERY  1				/* jsonb of s3v_query and its kin */
 #define IN_INDEX  2				/* OPTIONS of the foreign table */
 #define IN_CREATE 4				/* jsonb of s3v_create_index */
-#define IN_SYNC   8				/* jsonb of s3v_sync */
+#define IN_SYNC   8				/* jsonb of s3v_sync in mode 'changes' */
+#define IN_REPAIR 16			/* jsonb of s3v_sync in another mode, which knows no limits */
 
 typedef struct OptionValues
 {
@@ -48,15 +52,15 @@ invalid_value(const char *name, const char *value, const char *valid)
 			 errhint("Valid values are %s.", valid)));
 }
 
-static int
-integer_value(const char *name, const char *value, int min, int max)
+static int64
+integer_value(const char *name, const char *value, int64 min, int64 max)
 {
 	double		result;
 
 	/* Not parse_int(): that rounds 1.5 to 2. */
 	if (!parse_real(value, &result, 0, NULL) || isnan(result) || result < min || result > max || result != floor(result))
-		invalid_value(name, value, psprintf("integers from %d to %d", min, max));
-	return (int) result;
+		invalid_value(name, value, psprintf("integers from " INT64_FORMAT " to " INT64_FORMAT, min, max));
+	return (int64) result;
 }
 
 /* As the setting: a number without a unit is in kB. */
@@ -194,6 +198,22 @@ apply_wait(OptionValues *values, const char *name, const char *value)
 	values->sync.wait = boolean_value(name, value);
 }
 
+static void
+apply_max_rows(OptionValues *values, const char *name, const char *value)
+{
+	values->sync.max_rows = integer_value(name, value, 1, MAX_ROWS);
+}
+
+static void
+apply_max_seconds(OptionValues *values, const char *name, const char *value)
+{
+	double		result;
+
+	if (!parse_real(value, &result, 0, NULL) || isnan(result) || isinf(result) || result <= 0)
+		invalid_value(name, value, "numbers greater than 0");
+	values->sync.max_seconds = result;
+}
+
 /* ---- the table ----------------------------------------------------------------------------------------------------------- */
 
 static const Option options_table[] = {
@@ -208,7 +228,9 @@ static const Option options_table[] = {
 	{"soar", IN_INDEX | IN_CREATE, NULL, apply_soar},
 	{"build", IN_CREATE, NULL, apply_build},
 	{"dimensions", IN_CREATE, NULL, apply_dimensions},
-	{"wait", IN_SYNC, NULL, apply_wait},
+	{"wait", IN_SYNC | IN_REPAIR, NULL, apply_wait},
+	{"max_rows", IN_SYNC, NULL, apply_max_rows},
+	{"max_seconds", IN_SYNC, NULL, apply_max_seconds},
 };
 
 static char *
@@ -374,17 +396,18 @@ settings_for_create(Jsonb *options)
 }
 
 S3vSyncOptions
-settings_for_sync(Jsonb *options)
+settings_for_sync(Jsonb *options, bool changes)
 {
 	OptionValues values = {.sync = {.wait = true}};
+	int			place = changes ? IN_SYNC : IN_REPAIR;
 	ListCell   *cell;
 
 	foreach(cell, options_from_jsonb(options))
 	{
 		DefElem    *given = lfirst_node(DefElem, cell);
 
-		find_option_in(IN_SYNC, given->defname, ERRCODE_INVALID_PARAMETER_VALUE)->apply(&values, given->defname,
-																						strVal(given->arg));
+		find_option_in(place, given->defname, ERRCODE_INVALID_PARAMETER_VALUE)->apply(&values, given->defname,
+																					  strVal(given->arg));
 	}
 	return values.sync;
 }

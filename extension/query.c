@@ -17,9 +17,13 @@
 #include "known.h"
 #include "query.h"
 #include "server.h"
+#include "stat.h"
 
 /* With no more keys allowed than this, reading these rows is cheaper than any probe, and exact. */
 #define FEW_KEYS 2000
+
+/* The same of rows that policies let the caller see. */
+#define FEW_VISIBLE 2000
 
 S3vQuery *
 query_open(const S3vQueryArgs *args)
@@ -126,6 +130,8 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	*pending = NULL;
 	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
 		return "few keys are allowed: they are read from the source";
+	if (query->row_security && query_visible_rows(query) <= FEW_VISIBLE)
+		return "few rows are visible to the caller: they are read from the source";
 	if (query->version == NULL || query->version->version == 0)
 		return "the index is not built yet in this snapshot: run s3v_sync";
 	if (query->columns_dropped)
@@ -139,7 +145,7 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" is stale: its source is scanned instead", get_rel_name(query->index->index_id)),
 				 errdetail("%s", reason),
-				 errhint("Run s3v_sync with mode 'rebuild'.")));
+				 errhint("Run s3v_sync with mode 'reconcile'.")));
 		return psprintf("the index is stale: %s", reason);
 	}
 	if (!query->columns_match)
@@ -148,7 +154,7 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("columns of index \"%s\" no longer have the types of its source: the source is scanned instead",
 						get_rel_name(query->index->index_id)),
-				 errhint("Run s3v_sync with mode 'rebuild'.")));
+				 errhint("Run s3v_sync with mode 'reconcile'.")));
 		return "columns of the index no longer have the types of its source";
 	}
 	*pending = read_pending(query);
@@ -191,10 +197,12 @@ scan_instead(S3vQuery *query, const char *why)
 	query->work.ms_source += milliseconds_since(&start);
 }
 
-/* By the index and the pending rows. False when objects of the version are missing and the source shall be scanned instead. */
-static bool
+/* By the index and the pending rows. NULL, or why the source shall be scanned instead. */
+static const char *
 answer_from_index(S3vQuery *query, const Pending *pending)
 {
+	const char *why;
+
 	query->work.path = pending->count > 0 ? PATH_MIXED : PATH_INDEX;
 	if (pending->count > 0)
 	{
@@ -204,8 +212,9 @@ answer_from_index(S3vQuery *query, const Pending *pending)
 		query->work.pending_merged = query_read_keys(query, pending->keys, pending->count);
 		query->work.ms_source += milliseconds_since(&start);
 	}
-	if (!query_search_index(query, pending->set))
-		return false;
+	why = query_search_index(query, pending->set);
+	if (why != NULL)
+		return why;
 	if (query->work.search.budget_reached)
 	{
 		query->work.status = "max_bytes was reached before every list that the query wanted was read";
@@ -215,7 +224,7 @@ answer_from_index(S3vQuery *query, const Pending *pending)
 	}
 	else if (query->settings.eventual)
 		query->work.status = "consistency is eventual: changes since the last sync are left out";
-	return true;
+	return NULL;
 }
 
 S3vQuery *
@@ -228,9 +237,13 @@ query_run(const S3vQueryArgs *args)
 	int			i;
 
 	INSTR_TIME_SET_CURRENT(start);
+	stat_begin();
 	query = query_open(args);
 	if (args->query_count == 0)
+	{
+		stat_note_query(0, &query->work);
 		return query;
+	}
 	query_check_vectors(query);
 	query->version = catalog_version(query->index->index_id, query->snapshot);
 
@@ -238,8 +251,8 @@ query_run(const S3vQueryArgs *args)
 		elog(ERROR, "SPI_connect failed");
 	why = reason_to_scan(query, &pending);
 	query->work.ms_catalog = milliseconds_since(&start);
-	if (why == NULL && !answer_from_index(query, pending))
-		why = "objects of the version are missing from the store";
+	if (why == NULL)
+		why = answer_from_index(query, pending);
 	if (why != NULL)
 		scan_instead(query, why);
 	if (query->key_scan != NULL)
@@ -248,5 +261,6 @@ query_run(const S3vQueryArgs *args)
 	for (i = 0; i < args->query_count; i++)
 		hits_sort(&query->hits[i]);
 	query->work.ms_total = milliseconds_since(&start);
+	stat_note_query(args->query_count, &query->work);
 	return query;
 }

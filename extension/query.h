@@ -10,6 +10,7 @@
 
 #include "catalog.h"
 #include "hits.h"
+#include "key_scan.h"
 #include "settings.h"
 #include "source.h"
 
@@ -56,9 +57,6 @@ typedef struct S3vQueryWork
 	double		ms_total;
 } S3vQueryWork;
 
-/* The key's index, opened by the first look-up of a query. (key_scan.c) */
-typedef struct S3vKeyScan S3vKeyScan;
-
 /* Kept while a query runs. */
 typedef struct S3vQuery
 {
@@ -70,8 +68,10 @@ typedef struct S3vQuery
 	S3vVersion *version;		/* NULL: not built in this snapshot */
 	const S3vSource *source;
 	bool		columns_match;	/* the index has the types of the source */
+	bool		row_security;	/* policies of the source apply to the caller: every row is read by statements of theirs */
 	Oid			key_index;		/* finds a row of the source by its key; InvalidOid: none that serves */
-	S3vKeyScan *key_scan;		/* NULL: not opened yet */
+	S3vKeyScan *key_scan;		/* NULL: not opened yet, or the index does not serve in this snapshot */
+	bool		key_scan_tried;
 	MemoryContext row_context;	/* for one row of the source at a time */
 	S3vSearchSettings settings;
 	s3v_filter *filter;			/* NULL: none */
@@ -89,19 +89,25 @@ extern S3vQuery *query_run(const S3vQueryArgs *args);
 extern S3vQuery *query_open(const S3vQueryArgs *args);
 
 /*
- * Raises 42501 unless the caller may read the index and every column of the source that a hit is made of; 0A000 under row-level security;
- * 22023 for a vector that has no distance to anything. (query_rights.c)
+ * Raises 42501 unless the caller may read the index and every column of the source that a hit is made of; 22023 for a vector that has no
+ * distance to anything. Finds out about row_security. (query_rights.c)
  */
-extern void query_check_rights(const S3vQuery *query);
+extern void query_check_rights(S3vQuery *query);
 extern void query_check_vectors(const S3vQuery *query);
 
 /*
- * Candidates of the index, ranked against their source rows, into the hits; `pending` are keys that the index shall leave out. False when
- * objects of the version are missing and the source shall be scanned instead. (query_search.c)
+ * Candidates of the index, ranked against their source rows, into the hits; `pending` are keys that the index shall leave out. NULL, or why
+ * the source shall be scanned instead. (query_search.c)
  */
-extern bool query_search_index(S3vQuery *query, const s3v_keys *pending);
+extern const char *query_search_index(S3vQuery *query, const s3v_keys *pending);
 
-/* The objects of query->version, by views. REQUIRES: it is built. (query_search.c) */
+/* How many rows of the source the caller sees, as the planner thinks. REQUIRES: SPI is connected. (query_row_security.c) */
+extern double query_visible_rows(const S3vQuery *query);
+
+/* Raises 42501 where policies of the table apply to the caller; `detail` says what rows the answer would tell of. (query_row_security.c) */
+extern void refuse_row_security(Oid source, const char *detail);
+
+/* The objects of query->version. REQUIRES: it is built. */
 extern s3v_version_names query_version_names(const S3vQuery *query);
 
 /*
@@ -127,10 +133,8 @@ extern void query_consume_row(S3vQuery *query, const Datum *values, const bool *
 /* Metadata of a row against the filter. Leaves small copies in the current memory context. (query_source.c) */
 extern bool query_row_passes(const S3vQuery *query, const Datum *metadata, const bool *nulls);
 
-/* Does an index of the source serve in this snapshot? Reading is for when it does. (key_scan.c) */
-extern bool key_scan_serves(S3vQuery *query);
-extern void key_scan_read(S3vQuery *query, const S3vKey *keys, int count);
-extern void key_scan_end(S3vKeyScan *scan);
+/* Does an index of the source find rows by key in this snapshot, so that reading them one by one costs no statement each? (query_source.c) */
+extern bool query_finds_by_key(S3vQuery *query);
 
 /* From fcinfo of s3v_query (shift 0) and s3v_query_as (shift 1: a key_type argument before the vector). (query_args.c) */
 extern S3vQueryArgs query_arguments(FunctionCallInfo fcinfo, int shift);

@@ -11,7 +11,7 @@
 
 /* SELECT on the index, and on every column of the source that a hit is made of: checked before the first request is sent. */
 void
-query_check_rights(const S3vQuery *query)
+query_check_rights(S3vQuery *query)
 {
 	Oid			user = GetUserId();
 	Oid			source = query->index->source;
@@ -34,12 +34,7 @@ query_check_rights(const S3vQuery *query)
 				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, source_name);
 		}
 	}
-	if (check_enable_rls(source, InvalidOid, false) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("row-level security of table \"%s\" applies to the caller", source_name),
-				 errdetail("s3v does not yet search under row-level security policies."),
-				 errhint("Query as a role that the policies do not restrict.")));
+	query->row_security = check_enable_rls(source, InvalidOid, false) == RLS_ENABLED;
 }
 
 /* Which of many, where there are many. */

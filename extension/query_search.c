@@ -22,6 +22,19 @@ most_reranked(int k)
 	return 4 * Max(20, 2 * (int64) k);
 }
 
+/* Candidates looked at by one statement. */
+#define MOST_AT_ONCE 1000
+
+/*
+ * Under row-level security: once so many candidates were looked at in vain, scanning what the caller sees would have cost no more, and is
+ * exact.
+ */
+static double
+patience_of(const S3vQuery *query)
+{
+	return query->row_security ? Max(MOST_AT_ONCE, query_visible_rows(query)) : INFINITY;
+}
+
 static void
 free_search(void *search)
 {
@@ -35,6 +48,7 @@ typedef struct Ranking
 	int			number;			/* of the query, from 0 */
 	S3vHits    *hits;
 	int64		spare;			/* rows that may still be read once hits are full */
+	double		patience;		/* candidates that may turn out to be invisible to the caller */
 } Ranking;
 
 static bool
@@ -52,10 +66,11 @@ static bool
 rank(Ranking *ranking, const s3v_candidate *candidates, size_t found)
 {
 	S3vQuery   *query = ranking->query;
-	size_t		at_once = key_scan_serves(query) ? 1 : found;
+	size_t		at_once = query_finds_by_key(query) ? 1 : found;
 	S3vKey	   *keys = palloc(sizeof(S3vKey) * at_once);
 	size_t		done = 0;
 	size_t		count;
+	int64		seen;
 
 	do
 	{
@@ -70,7 +85,9 @@ rank(Ranking *ranking, const s3v_candidate *candidates, size_t found)
 			keys[count].size = candidates[done].key_size;
 			count++;
 		}
-		query->work.reranked += query_read_keys(query, keys, count);
+		seen = query_read_keys(query, keys, count);
+		query->work.reranked += seen;
+		ranking->patience -= count - seen;
 		if (full)
 			ranking->spare -= count;
 	} while (count > 0);
@@ -116,9 +133,10 @@ rank_query(Ranking *ranking, S3vCall *call, s3v_search *search, s3v_error *err)
 		spent = milliseconds_since(&start);
 		work->ms_source += spent;
 		work->ms_search -= spent;
-		if (!go_on)
+		if (!go_on || ranking->patience < 0)
 			return S3V_OK;
-		want = Max(8, k / 4);
+		/* Statements want to be worth their start: few of these candidates are visible. */
+		want = ranking->query->row_security ? Min(2 * want, MOST_AT_ONCE) : Max(8, k / 4);
 	}
 }
 
@@ -144,14 +162,7 @@ joined_vectors(const S3vQueryArgs *args, int dimensions)
 s3v_version_names
 query_version_names(const S3vQuery *query)
 {
-	s3v_version_names names = {0};
-
-	names.index_uuid = query->index->uuid;
-	names.base = query->version->base;
-	names.base_length = query->version->base_bytes;
-	names.delta = query->version->delta;
-	names.delta_length = query->version->delta_bytes;
-	return names;
+	return catalog_version_names(query->index, query->version);
 }
 
 /* Ranges that the core may have on their way at once. */
@@ -185,7 +196,7 @@ add_stats(s3v_search_stats *sum, const s3v_search_stats *stats)
 /* Lists of these queries are read together, when the first of them asks; then each ranks its own candidates. */
 static s3v_code
 search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_store *store, const s3v_keys *pending, s3v_error *err,
-			 S3vCall *call)
+			 S3vCall *call, bool *gives_up)
 {
 	const S3vQueryArgs *args = query->args;
 	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
@@ -206,11 +217,16 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 						   query->index->dimensions, &options, (s3v_search **) &handle->ptr, err);
 	for (i = 0; i < count && code == S3V_OK; i++)
 	{
-		Ranking		ranking = {query, i, &query->hits[first + i], most_reranked(args->k) - args->k};
+		Ranking		ranking = {query, i, &query->hits[first + i], most_reranked(args->k) - args->k, patience_of(query)};
 
 		query->from = first + i;
 		query->to = first + i + 1;
 		code = rank_query(&ranking, call, handle->ptr, err);
+		if (ranking.patience < 0)
+		{
+			*gives_up = true;
+			break;
+		}
 	}
 	if (handle->ptr != NULL)
 	{
@@ -224,7 +240,7 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 }
 
 static s3v_code
-search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error *err, S3vCall *call)
+search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error *err, S3vCall *call, bool *gives_up)
 {
 	int			total = query->args->query_count;
 	int			at_once = queries_at_once(query->args->k);
@@ -232,8 +248,8 @@ search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error
 	s3v_code	code = S3V_OK;
 	int			first;
 
-	for (first = 0; first < total && code == S3V_OK; first += at_once)
-		code = search_lists(query, vectors, first, Min(at_once, total - first), store, pending, err, call);
+	for (first = 0; first < total && code == S3V_OK && !*gives_up; first += at_once)
+		code = search_lists(query, vectors, first, Min(at_once, total - first), store, pending, err, call, gives_up);
 	return code;
 }
 
@@ -252,7 +268,7 @@ note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
 	work->sent.cache_hits = now.cache_hits - before->cache_hits;
 }
 
-bool
+const char *
 query_search_index(S3vQuery *query, const s3v_keys *pending)
 {
 	s3v_store  *store = server_index_store(query->index->index_id);
@@ -262,10 +278,11 @@ query_search_index(S3vQuery *query, const s3v_keys *pending)
 	s3v_code	code;
 	instr_time	start;
 	bool		missing;
+	bool		gives_up = false;
 
 	s3v_store_counters(store, &before);
 	INSTR_TIME_SET_CURRENT(start);
-	code = search_all(query, store, pending, &err, call);
+	code = search_all(query, store, pending, &err, call, &gives_up);
 	query->work.ms_search += milliseconds_since(&start);
 	note_sent(&query->work, store, &before);
 	missing = code == S3V_OBJECT_MISSING && !query->settings.missing_is_error;
@@ -277,6 +294,7 @@ query_search_index(S3vQuery *query, const s3v_keys *pending)
 				 errmsg("objects of index \"%s\" are missing: its source is scanned instead",
 						get_rel_name(query->index->index_id)),
 				 errdetail("%s", err.message),
-				 errhint("Run s3v_sync with mode 'rebuild' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
-	return !missing;
+				 errhint("Run s3v_sync with mode 'reconcile' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
+	return missing ? "objects of the version are missing from the store" :
+		gives_up ? "few candidates are visible to the caller: all visible rows are read from the source" : NULL;
 }

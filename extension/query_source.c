@@ -149,13 +149,38 @@ select_keys(S3vQuery *query, const S3vKey *keys, int count)
 	}
 }
 
+bool
+query_finds_by_key(S3vQuery *query)
+{
+	if (!query->key_scan_tried)
+	{
+		MemoryContext before = MemoryContextSwitchTo(query->context);
+
+		/* query_check_rights() has checked every column; policies hold in statements alone. */
+		if (!query->row_security)
+			query->key_scan = key_scan_open(query->source, query->key_index, query->snapshot);
+		query->key_scan_tried = true;
+		MemoryContextSwitchTo(before);
+	}
+	return query->key_scan != NULL;
+}
+
+static void
+consume_found(void *arg, const Datum *values, const bool *nulls)
+{
+	query_consume_row(arg, values, nulls);
+}
+
 int64
 query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
 {
 	int64		before = query->work.source_rows;
 
-	if (key_scan_serves(query))
-		key_scan_read(query, keys, count);
+	if (query_finds_by_key(query))
+	{
+		for (int i = 0; i < count; i++)
+			key_scan_read(query->key_scan, &keys[i], consume_found, query);
+	}
 	else if (count > 0)
 		select_keys(query, keys, count);
 	return query->work.source_rows - before;

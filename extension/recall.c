@@ -10,7 +10,6 @@
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
 
 #include "boundary.h"
 #include "json_put.h"
@@ -33,20 +32,6 @@ typedef struct Measured
 	int64		wanted;
 	S3vQueryWork work;			/* sums */
 } Measured;
-
-/* How many rows a role sees, and how near they are, is not for everybody to know. */
-static void
-refuse_row_security(Oid index_id)
-{
-	Oid			source = known_index(index_id)->source->relid;
-
-	if (check_enable_rls(source, InvalidOid, false) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("row-level security of table \"%s\" applies to the caller", get_rel_name(source)),
-				 errdetail("s3v_recall compares with all rows of the table."),
-				 errhint("Measure as a role that the policies do not restrict.")));
-}
 
 /* ---- the exact answer ---- */
 
@@ -224,7 +209,7 @@ s3v_recall(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sample must be between 1 and %d, not %d", MAX_SAMPLE, wanted)));
 
-	refuse_row_security(args.index_id);
+	refuse_row_security(known_index(args.index_id)->source->relid, "s3v_recall compares with all rows of the table.");
 	query = query_open(&args);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

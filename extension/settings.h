@@ -77,12 +77,14 @@ typedef struct S3vCreateOptions
 
 extern S3vCreateOptions settings_for_create(Jsonb *options);
 
-/* Options of s3v_sync: wait. Raises 22023. */
+/* Options of s3v_sync; those other than `wait` are of mode 'changes' alone. Raises 22023. */
 typedef struct S3vSyncOptions
 {
 	bool		wait;			/* default true; false: skip an index that another sync holds */
+	int64		max_rows;		/* of the log, for each index; 0: no limit */
+	double		max_seconds;	/* of the call, for all indexes; 0: no limit */
 } S3vSyncOptions;
 
-extern S3vSyncOptions settings_for_sync(Jsonb *options);
+extern S3vSyncOptions settings_for_sync(Jsonb *options, bool changes);
 
 #endif

@@ -5,16 +5,13 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
-#include "foreign/foreign.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "boundary.h"
 #include "columns.h"
@@ -22,213 +19,213 @@
 #include "ownership.h"
 #include "progress.h"
 #include "server.h"
-#include "settings.h"
-#include "source.h"
+#include "stat.h"
 #include "sync.h"
 #include "sync_parts.h"
 
-static void
-free_build(void *build)
+/* ---- what there is ---- */
+
+static int
+compare_xids(const void *a, const void *b)
 {
-	s3v_build_free(build);
-}
+	const FullTransactionId *left = a;
+	const FullTransactionId *right = b;
 
-/* ---- what is to be done ---- */
-
-typedef struct LogReader
-{
-	Sync	   *sync;
-	const S3vSource *source;
-} LogReader;
-
-static bool
-note_change(void *arg, const char *key_text)
-{
-	LogReader  *reader = arg;
-	Sync	   *sync = reader->sync;
-	s3v_error	err;
-	S3vKey		key;
-
-	CHECK_FOR_INTERRUPTS();
-	sync->log_rows++;
-	if (key_text == NULL)
-	{
-		sync->everything = true;
-		return true;
-	}
-	key = key_from_text(key_text, reader->source->key.base_type, reader->source->key_kind);
-	boundary_raise(s3v_keys_add(sync->changed, key.data, key.size, &err), &err);
-	pfree(key.data);
-	return true;
-}
-
-static void
-read_log(Sync *sync, const S3vSource *source)
-{
-	LogReader	reader = {sync, source};
-
-	sync->changed = key_set_make();
-	catalog_log_scan(sync->index, sync->version, sync->snapshot, note_change, &reader);
-}
-
-/* ---- building ---- */
-
-static void
-build_version(Sync *sync, Relation rel, const S3vSource *source)
-{
-	S3vBuildSettings settings = settings_for_build(sync->index->index_id);
-	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_build);
-	s3v_build_options options = {0};
-	s3v_error	err;
-
-	options.index_uuid = sync->index->uuid;
-	options.metric = sync->index->metric;
-	options.dimensions = sync->index->dimensions;
-	options.key_kind = source->key_kind;
-	options.metadata_columns = (const char *const *) sync->index->metadata;
-	options.metadata_column_count = sync->index->metadata_count;
-	options.lists = settings.lists;
-	options.recall = settings.recall;
-	options.bits = settings.bits;
-	options.raw = settings.raw;
-	options.soar = settings.soar;
-	options.memory_bytes = (uint64) maintenance_work_mem * 1024;
-	options.threads = 1 + max_parallel_maintenance_workers;
-
-	progress_start(sync->index->index_id);
-	boundary_on_progress(sync->call, progress_report, NULL);
-	boundary_check(sync->call, s3v_build_open(boundary_env(sync->call), sync->store, &options, (s3v_build **) &handle->ptr, &err),
-				   &err);
-	sync_read_source(sync, rel, source, handle->ptr);
-	boundary_check(sync->call, s3v_build_finish(handle->ptr, &sync->built, &err), &err);
-	handle_release(handle);
-	progress_end();
-}
-
-/* ---- one index ---- */
-
-static void
-open_sync(Sync *sync, Oid index_id)
-{
-	sync->call = boundary_begin();
-	sync->store = server_index_store(index_id);
-	s3v_store_counters(sync->store, &sync->before);
-}
-
-static int64
-requests_sent(const Sync *sync)
-{
-	s3v_counters now;
-
-	s3v_store_counters(sync->store, &now);
-	return (now.get_requests - sync->before.get_requests) + (now.put_requests - sync->before.put_requests) +
-		(now.delete_requests - sync->before.delete_requests);
-}
-
-static int64
-bytes_sent(const Sync *sync)
-{
-	s3v_counters now;
-
-	s3v_store_counters(sync->store, &now);
-	return now.bytes_written - sync->before.bytes_written;
+	return FullTransactionIdPrecedes(*left, *right) ? -1 : FullTransactionIdPrecedes(*right, *left) ? 1 : 0;
 }
 
 /* What is published must be what later changes are logged against: every row by a key of its own, every change captured. */
 static void
-check_capture(const Sync *sync, Relation rel)
+check_capture(const Sync *sync)
 {
+	const char *name = RelationGetRelationName(sync->rel);
+
 	if (!catalog_capture_in_place(sync->index->source))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("changes of table \"%s\" are not captured", RelationGetRelationName(rel)),
+				 errmsg("changes of table \"%s\" are not captured", name),
 				 errdetail("The triggers \"s3v_capture\" and \"s3v_capture_truncate\" must exist and be enabled ALWAYS."),
 				 errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER s3v_capture, and the same for s3v_capture_truncate; if they are gone, drop the index and create it again.")));
 	if (!catalog_key_enforced(sync->index))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("key column \"%s\" of table \"%s\" is no longer unique and NOT NULL", sync->index->key_column,
-						RelationGetRelationName(rel)),
+				 errmsg("key column \"%s\" of table \"%s\" is no longer unique and NOT NULL", sync->index->key_column, name),
 				 errhint("Restore its unique index and NOT NULL, or drop the index of s3v.")));
+	/* Their owner would index rows that they may not see. */
+	if (check_enable_rls(sync->index->source, sync->rel->rd_rel->relowner, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row-level security of table \"%s\" is forced on its owner", name),
+				 errdetail("An index is of all rows, or of none."),
+				 errhint("ALTER TABLE ... NO FORCE ROW LEVEL SECURITY, or give the table to a role with BYPASSRLS.")));
 	if (source_has_children(sync->index->source))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("table \"%s\" has child tables", RelationGetRelationName(rel)),
+				 errmsg("table \"%s\" has child tables", name),
 				 errdetail("Their changes are not captured.")));
 	/* REASSIGN OWNED fires no event trigger: the log follows the source's owner here at the latest. */
 	catalog_share_log(sync->index->source, sync->index->log);
 }
 
+/* Everything that decides what is to be done, under the sync's snapshot. */
+static void
+look_around(Sync *sync, Oid index_id)
+{
+	char	   *reason;
+
+	/* With the columns' names of now, which are those of the source. */
+	sync->index = catalog_index(index_id, NULL);
+	sync->version = catalog_version(index_id, sync->snapshot);
+	if (sync->index == NULL || sync->version == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u was dropped or is not an s3v index", index_id)));
+	/* So that the log is read in order. */
+	if (sync->version->bounded)
+		qsort(sync->version->running, sync->version->running_count, sizeof(FullTransactionId), compare_xids);
+	sync->rel = table_open(sync->index->source, AccessShareLock);
+	sync->source = source_describe(sync->rel, sync->index->key_column, sync->index->vector_column, sync->index->metadata_count,
+								   sync->index->metadata, false);
+	check_capture(sync);
+	sync->stale = catalog_is_stale(index_id, sync->snapshot, &reason);
+	sync_survey_log(sync);
+}
+
+/* ---- the store ---- */
+
+static void
+open_store(Sync *sync)
+{
+	sync->call = boundary_begin();
+	sync->store = server_index_store(sync->index->index_id);
+	s3v_store_counters(sync->store, &sync->before);
+}
+
+void
+sync_claim(Sync *sync)
+{
+	if (sync->owner == 0)
+		sync->owner = ownership_claim(sync->call, sync->store, sync->index->uuid, sync->version->owner, false);
+}
+
+static void
+count_requests(const Sync *sync, S3vSyncResult *result)
+{
+	s3v_counters now;
+
+	s3v_store_counters(sync->store, &now);
+	result->requests = (now.get_requests - sync->before.get_requests) + (now.put_requests - sync->before.put_requests) +
+		(now.delete_requests - sync->before.delete_requests);
+	result->bytes_written = now.bytes_written - sync->before.bytes_written;
+}
+
+/* ---- one index ---- */
+
+static bool
+has_something_to_do(const Sync *sync)
+{
+	const S3vSyncRequest *request = sync->request;
+
+	return request->mode != SYNC_CHANGES || request->optimize || sync->version->version == 0 || sync->log_rows > 0;
+}
+
+/* Makes what will be published. The columns' types are those of before. */
+static SyncOutcome
+write_objects(Sync *sync, bool columns_match)
+{
+	S3vSyncMode mode = sync->request->mode;
+	SyncOutcome outcome = OUTCOME_BUILD;
+	S3vOwnerScope scope;
+
+	progress_start(sync->index->index_id);
+	boundary_on_progress(sync->call, progress_report, NULL);
+	/* The source is read as its owner, in a restricted operation: syncs run from pg_cron as anybody, superusers too. */
+	catalog_enter_as(&scope, sync->rel->rd_rel->relowner);
+	if (sync->version->version > 0 && !sync->everything)
+	{
+		if (mode == SYNC_CHANGES)
+			outcome = sync_changes(sync);
+		else if (mode == SYNC_RECONCILE && columns_match)
+			outcome = sync_reconcile(sync);
+	}
+	if (outcome == OUTCOME_BUILD)
+		outcome = sync_build(sync);
+	catalog_leave(&scope);
+	progress_end();
+	return outcome;
+}
+
+/* With the commit of this transaction. */
+static void
+publish(Sync *sync, SyncOutcome outcome)
+{
+	if (outcome == OUTCOME_NOTHING)
+		return;
+	sync_consume_log(sync);
+	if (sync->request->mode != SYNC_CHANGES)
+		sync_delete_stale_marks(sync);
+	if (outcome == OUTCOME_NEW_VERSION)
+		sync_publish_version(sync);
+	else
+		sync_publish_same_objects(sync);
+	/* As late as we can: whoever took the prefix while we wrote must stop us. */
+	if (sync->owner != 0)
+		ownership_verify(sync->call, sync->store, sync->index->uuid, sync->owner);
+}
+
+/* Under the lock and the snapshot. */
+static void
+sync_under_snapshot(Sync *sync, Oid index_id, S3vSyncResult *result)
+{
+	look_around(sync, index_id);
+	result->version = sync->version->version;
+	if (has_something_to_do(sync))
+	{
+		bool		match = columns_match(sync->index, sync->source);
+		SyncOutcome outcome;
+
+		if (sync->request->mode != SYNC_CHANGES)
+			columns_follow(sync->index, sync->source);
+		open_store(sync);
+		outcome = write_objects(sync, match);
+		publish(sync, outcome);
+		if (outcome == OUTCOME_NEW_VERSION)
+			result->version++;
+		result->upserted = sync->upserted;
+		result->deleted = sync->deleted;
+		count_requests(sync, result);
+	}
+	table_close(sync->rel, NoLock);
+}
+
 S3vSyncResult
-sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating)
+sync_index(Oid index_id, const S3vSyncRequest *request)
 {
 	S3vSyncResult result = {0};
-	Sync		sync = {0};
+	Sync		sync = {.request = request};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "s3v sync", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext before = MemoryContextSwitchTo(context);
-	Relation	rel;
-	S3vSource  *source;
-	char	   *reason;
-	bool		stale;
 
 	PreventCommandIfReadOnly("s3v_sync()");
+	stat_begin();
+	INSTR_TIME_SET_CURRENT(sync.started);
 	/* The source first, as whoever locks it for a TRUNCATE or DDL and syncs or drops the index then: no deadlock with them. */
 	sync.index = catalog_index(index_id, NULL);
 	if (sync.index != NULL)
 		LockRelationOid(sync.index->source, AccessShareLock);
-	if (!catalog_lock_index(index_id, wait))
-	{
+	if (!catalog_lock_index(index_id, request->wait))
 		result.skipped = true;
-		MemoryContextSwitchTo(before);
-		MemoryContextDelete(context);
-		return result;
-	}
-	/* The locks took in all invalidations, and the source cannot change shape any more; then, and only then, the snapshot. */
-	if (!creating)
-		sync_check_isolation(index_id);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	sync.snapshot = GetActiveSnapshot();
-
-	/* With the columns' names of now, which are those of the source. */
-	sync.index = catalog_index(index_id, NULL);
-	sync.version = catalog_version(index_id, sync.snapshot);
-	if (sync.index == NULL || sync.version == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index with OID %u was dropped or is not an s3v index", index_id)));
-	rel = table_open(sync.index->source, AccessShareLock);
-	source = source_describe(rel, sync.index->key_column, sync.index->vector_column, sync.index->metadata_count,
-							 sync.index->metadata, false);
-	check_capture(&sync, rel);
-	if (mode == SYNC_REBUILD)
-		columns_follow(sync.index, source);
-	stale = catalog_is_stale(index_id, sync.snapshot, &reason);
-	read_log(&sync, source);
-
-	if (mode == SYNC_CHANGES && sync.version->version > 0 && sync.log_rows == 0)
-		result.version = sync.version->version;
 	else
 	{
-		bool		whole = mode == SYNC_REBUILD || sync.version->version == 0 || sync.everything || stale;
-
-		open_sync(&sync, index_id);
-		sync.owner = ownership_claim(sync.call, sync.store, sync.index->uuid, sync.version->owner, false);
-		build_version(&sync, rel, source);
-		sync_consume_log(&sync);
-		if (mode == SYNC_REBUILD)
-			sync_delete_stale_marks(&sync);
-		sync_publish_version(&sync);
-		/* As late as we can: whoever took the prefix while we wrote must stop us. */
-		ownership_verify(sync.call, sync.store, sync.index->uuid, sync.owner);
-
-		result.version = sync.version->version + 1;
-		result.upserted = whole ? (int64) sync.built.rows : sync.rows_changed_found;
-		result.deleted = whole ? 0 : (int64) s3v_keys_count(sync.changed) - sync.rows_changed_found;
-		result.bytes_written = bytes_sent(&sync);
-		result.requests = requests_sent(&sync);
+		/* The locks took in all invalidations, and the source cannot change shape any more; then, and only then, the snapshot. */
+		if (!request->creating)
+			sync_check_isolation(index_id);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		sync.snapshot = GetActiveSnapshot();
+		sync_under_snapshot(&sync, index_id, &result);
+		PopActiveSnapshot();
 	}
-	table_close(rel, NoLock);
-	PopActiveSnapshot();
+	stat_note_sync(&result);
 	MemoryContextSwitchTo(before);
 	MemoryContextDelete(context);
 	return result;

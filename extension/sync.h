@@ -11,8 +11,20 @@
 typedef enum S3vSyncMode
 {
 	SYNC_CHANGES,				/* consume the change log; nothing to do: nothing is written */
+	SYNC_RECONCILE,				/* compare with the source, repair what differs or is damaged, whatever the log says */
 	SYNC_REBUILD				/* train and write afresh, whatever the log says */
 } S3vSyncMode;
+
+typedef struct S3vSyncRequest
+{
+	S3vSyncMode mode;
+	bool		wait;			/* false: skip an index that another sync holds */
+	bool		creating;		/* by s3v_create_index, which holds the source's lock already and whose version row is its own */
+	/* Of SYNC_CHANGES: */
+	bool		optimize;		/* compact whatever a fresh build would leave better, also when nothing changed */
+	int64		max_rows;		/* log rows consumed at most; 0: all that are visible */
+	double		max_seconds;	/* no log rows are taken once half of this is over; 0: no limit */
+} S3vSyncRequest;
 
 typedef struct S3vSyncResult
 {
@@ -26,10 +38,9 @@ typedef struct S3vSyncResult
 
 /*
  * Publishes with the commit of the current transaction. Takes the index's lock (held to the end of the transaction), then a
- * fresh snapshot; runs all its SQL under exactly that one. `creating`: called by s3v_create_index, which holds the source's
- * lock already and whose version row is its own.
+ * fresh snapshot; runs all its SQL under exactly that one.
  */
-extern S3vSyncResult sync_index(Oid index_id, S3vSyncMode mode, bool wait, bool creating);
+extern S3vSyncResult sync_index(Oid index_id, const S3vSyncRequest *request);
 
 /* A 32-bit transaction id of the recent past, with its epoch. (sync_snapshot.c) */
 extern FullTransactionId widen_xid(TransactionId xid);

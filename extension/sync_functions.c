@@ -1,4 +1,4 @@
-/* The SQL function s3v_sync: one index, the indexes of a table, or all of them. */
+/* The SQL functions s3v_sync: the indexes of a table, or all of them; and s3v_optimize: one index, compacted as well. */
 #include "postgres.h"
 
 #include "access/xact.h"
@@ -6,6 +6,7 @@
 #include "catalog/pg_class.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -17,18 +18,21 @@
 #include "sync.h"
 
 PG_FUNCTION_INFO_V1(s3v_sync);
+PG_FUNCTION_INFO_V1(s3v_optimize);
 
 static S3vSyncMode
 mode_from_text(const char *text)
 {
 	if (strcmp(text, "changes") == 0)
 		return SYNC_CHANGES;
+	if (strcmp(text, "reconcile") == 0)
+		return SYNC_RECONCILE;
 	if (strcmp(text, "rebuild") == 0)
 		return SYNC_REBUILD;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unrecognized mode \"%s\"", text),
-			 errhint("Valid modes are: changes, rebuild.")));
+			 errhint("Valid modes are: changes, reconcile, rebuild.")));
 }
 
 static void
@@ -68,7 +72,7 @@ is_to_sync(const S3vIndex *index)
 
 /* In a subtransaction of its own: what fails is told in a WARNING and in the row, and the others go on. */
 static void
-sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool wait)
+sync_guarded(ReturnSetInfo *set, const S3vIndex *index, const S3vSyncRequest *request)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -80,7 +84,7 @@ sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool w
 	PG_TRY();
 	{
 		check_owner(index->source);
-		result = sync_index(index->index_id, mode, wait, false);
+		result = sync_index(index->index_id, request);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -111,18 +115,12 @@ sync_guarded(ReturnSetInfo *set, const S3vIndex *index, S3vSyncMode mode, bool w
 	PG_END_TRY();
 }
 
-Datum
-s3v_sync(PG_FUNCTION_ARGS)
+/* The indexes of the source that the caller may sync, or of all sources when InvalidOid. */
+static List *
+indexes_to_sync(Oid source)
 {
-	Oid			source = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
-	S3vSyncMode mode = mode_from_text(PG_ARGISNULL(1) ? "changes" : text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	S3vSyncOptions options = settings_for_sync(PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
-	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
 	List	   *indexes;
-	ListCell   *cell;
 
-	InitMaterializedSRF(fcinfo, 0);
-	PreventCommandIfReadOnly("s3v_sync()");
 	if (OidIsValid(source))
 	{
 		if (get_rel_name(source) == NULL)
@@ -137,21 +135,73 @@ s3v_sync(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("table \"%s\" has no s3v index", get_rel_name(source)),
 				 errhint("Name the source table, not the index. Create an index with s3v_create_index.")));
+	return indexes;
+}
 
+/* What is left of the call's time is shared by the indexes that are left, so that no index waits for ever behind a busy one. */
+static double
+share_of_time(double max_seconds, const instr_time *started, int indexes_left)
+{
+	instr_time	now;
+
+	if (max_seconds == 0)
+		return 0;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, *started);
+	/* 0 would be no limit. */
+	return Max(max_seconds - INSTR_TIME_GET_DOUBLE(now), 0.001) / indexes_left;
+}
+
+Datum
+s3v_sync(PG_FUNCTION_ARGS)
+{
+	Oid			source = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	S3vSyncMode mode = mode_from_text(PG_ARGISNULL(1) ? "changes" : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	S3vSyncOptions options = settings_for_sync(PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2), mode == SYNC_CHANGES);
+	S3vSyncRequest request = {.mode = mode, .wait = options.wait, .max_rows = options.max_rows};
+	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
+	instr_time	started;
+	List	   *indexes;
+	ListCell   *cell;
+
+	INSTR_TIME_SET_CURRENT(started);
+	InitMaterializedSRF(fcinfo, 0);
+	PreventCommandIfReadOnly("s3v_sync()");
+	indexes = indexes_to_sync(source);
 	foreach(cell, indexes)
 	{
 		const S3vIndex *index = lfirst(cell);
 
 		CHECK_FOR_INTERRUPTS();
+		request.max_seconds = share_of_time(options.max_seconds, &started, list_length(indexes) - foreach_current_index(cell));
 		if (OidIsValid(source))
 		{
-			S3vSyncResult result = sync_index(index->index_id, mode, options.wait, false);
+			S3vSyncResult result = sync_index(index->index_id, &request);
 
 			if (!result.skipped)
 				put_result(set, index->index_id, &result, NULL);
 		}
 		else if (is_to_sync(index))
-			sync_guarded(set, index, mode, options.wait);
+			sync_guarded(set, index, &request);
 	}
 	return (Datum) 0;
+}
+
+Datum
+s3v_optimize(PG_FUNCTION_ARGS)
+{
+	Oid			index_id = PG_GETARG_OID(0);
+	S3vSyncRequest request = {.mode = SYNC_CHANGES, .wait = true, .optimize = true};
+	S3vIndex   *index;
+
+	PreventCommandIfReadOnly("s3v_optimize()");
+	index = catalog_index(index_id, NULL);
+	if (index == NULL)
+		ereport(ERROR,
+				(errcode(get_rel_name(index_id) == NULL ? ERRCODE_UNDEFINED_TABLE : ERRCODE_WRONG_OBJECT_TYPE),
+				 get_rel_name(index_id) == NULL ? errmsg("index with OID %u does not exist", index_id) :
+				 errmsg("\"%s\" is not an s3v index", get_rel_name(index_id)),
+				 errhint("Give the name that s3v_create_index was called with.")));
+	check_owner(index->source);
+	PG_RETURN_INT64(sync_index(index_id, &request).version);
 }

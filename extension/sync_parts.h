@@ -4,41 +4,145 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+#include "portability/instr_time.h"
 #include "utils/rel.h"
 
 #include "boundary.h"
 #include "catalog.h"
 #include "source.h"
+#include "sync.h"
 
 /* One sync while it runs. */
 typedef struct Sync
 {
+	const S3vSyncRequest *request;
+	instr_time	started;
 	S3vIndex   *index;
 	S3vVersion *version;		/* as the snapshot sees it */
 	Snapshot	snapshot;
+	Relation	rel;			/* the source */
+	S3vSource  *source;
+	bool		stale;			/* marked so in the snapshot */
+
+	/* The change log: the rows that the snapshot sees, and which of them this sync consumes. */
+	int64		log_rows;
+	bool		everything;		/* one of them says: all rows */
+	int64		taken;			/* consumed: all, or a prefix in the order of (xid, id) */
+	S3vLogRow	last_taken;		/* its end, when rows are left; key is not set */
+	FullTransactionId first_left;	/* of the lowest row left, when rows are left */
+
 	S3vCall    *call;
 	s3v_store  *store;
 	s3v_counters before;
-	s3v_keys   *changed;		/* distinct keys in the log */
-	int64		log_rows;		/* seen by the snapshot */
-	bool		everything;		/* the log says: all rows */
-	int64		rows_changed_found; /* changed keys that the source still has */
-	int64		skipped;		/* source rows that are not in the index */
-	uint64		owner;			/* marker claimed */
+	uint64		owner;			/* marker claimed; 0: none, nothing was written */
+
+	/* What the version row will say. */
 	s3v_version built;
+	int64		skipped;
+	int64		upserted;
+	int64		deleted;
 } Sync;
 
-/*
- * Reads the source in the sync's snapshot into the build, as the source's owner. Raises 22023 naming up to ten keys when rows do not
- * fit the index. (sync_source.c)
- */
-extern void sync_read_source(Sync *sync, Relation rel, const S3vSource *source, s3v_build *build);
+typedef enum SyncOutcome
+{
+	OUTCOME_NOTHING,			/* the version row stands as it is */
+	OUTCOME_SAME_OBJECTS,		/* the version stands, but what its readers have to look at in the log has changed */
+	OUTCOME_NEW_VERSION,		/* sync->built */
+	OUTCOME_BUILD				/* nothing was done: only a build from the whole source helps */
+} SyncOutcome;
 
-/* Deletes exactly the log rows that were read; raises 40001 when there are more or fewer. (sync_publish.c) */
+static inline bool
+sync_leaves_rows(const Sync *sync)
+{
+	return sync->taken < sync->log_rows;
+}
+
+/* Before anything is written: the next number of the owner's chain. Does nothing when it has been claimed. (sync.c) */
+extern void sync_claim(Sync *sync);
+
+/* What a build and an update have in common; views of the sync. (sync_build.c) */
+extern s3v_build_options sync_build_options(const Sync *sync);
+
+/* The whole index anew, from all rows of the source. (sync_build.c) */
+extern SyncOutcome sync_build(Sync *sync);
+
+/* Counts the log rows that the snapshot sees. (sync_changes.c) */
+extern void sync_survey_log(Sync *sync);
+
+/* The changes that the log names, up to the request's limits. (sync_changes.c) */
+extern SyncOutcome sync_changes(Sync *sync);
+
+/* The differences between source and index. (sync_reconcile.c) */
+extern SyncOutcome sync_reconcile(Sync *sync);
+
+/* ---- rows of the source (sync_source.c) ---- */
+
+/* Rows that the index cannot take: counted, the first ones named. */
+typedef struct BadRows
+{
+	int64		count;
+	StringInfoData keys;
+	char	   *first_complaint;
+	MemoryContext context;		/* of both */
+} BadRows;
+
+typedef struct SyncRow
+{
+	S3vKey		key;
+	const float *vector;
+	StringInfoData metadata;
+} SyncRow;
+
+typedef enum SyncRowKind
+{
+	ROW_FINE,
+	ROW_SKIPPED,				/* no vector, or a zero one under cosine: not in the index */
+	ROW_BAD						/* noted */
+} SyncRowKind;
+
+/* values: key, vector, metadata... Fills *row when it is fine; in the current memory context, or views of the values. */
+extern SyncRowKind sync_read_row(const Sync *sync, const Datum *values, const bool *nulls, SyncRow *row, BadRows *bad);
+
+/* Raises 22023 naming up to ten keys, unless there are none. */
+extern void sync_raise_bad_rows(const Sync *sync, const BadRows *bad);
+
+/*
+ * Every row of the source under the sync's snapshot (key, vector, metadata...), each in a memory context of its own. No function of a user
+ * runs: values come straight from the table.
+ */
+typedef void (*SyncRowVisitor) (void *arg, const Datum *values, const bool *nulls);
+extern void sync_scan_source(const Sync *sync, SyncRowVisitor visit, void *arg);
+
+/* ---- an update of the version (sync_update.c) ---- */
+
+typedef struct SyncUpdate SyncUpdate;
+
+/* In the current memory context, as the source's owner. NULL: the version is of another kind than the index now, only a build helps. */
+extern SyncUpdate *sync_update_begin(Sync *sync);
+
+/* The key has changed: its row is put as the snapshot sees it, or goes. Each key once. */
+extern void sync_update_key(SyncUpdate *update, const S3vKey *key);
+
+/* The key goes. */
+extern void sync_update_remove(SyncUpdate *update, const S3vKey *key);
+
+/* What is damaged of the version goes, whatever its keys are. */
+extern void sync_update_discard_damaged(SyncUpdate *update, const s3v_contents *contents);
+
+/* Compacts and writes; fills what the version row will say. */
+extern SyncOutcome sync_update_end(SyncUpdate *update);
+
+/* ---- publication (sync_publish.c) ---- */
+
+/* Deletes exactly the log rows that were taken; raises 40001 when there are more or fewer. */
 extern void sync_consume_log(const Sync *sync);
 extern void sync_delete_stale_marks(const Sync *sync);
 
-/* The version row and its history: with the commit, readers see the new version. (sync_publish.c) */
+/* The version row and its history: with the commit, readers see the new version. */
 extern void sync_publish_version(const Sync *sync);
+
+/* The version row alone: the same objects, read with less of the log. */
+extern void sync_publish_same_objects(const Sync *sync);
 
 #endif

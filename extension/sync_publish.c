@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
@@ -14,54 +15,95 @@
 #include "sync.h"
 #include "sync_parts.h"
 
-static ArrayType *
+static Datum
+xid_array(const FullTransactionId *xids, int count)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (count + 1));
+
+	for (int i = 0; i < count; i++)
+		values[i] = FullTransactionIdGetDatum(xids[i]);
+	return PointerGetDatum(construct_array(values, count, XID8OID, sizeof(FullTransactionId), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* ---- what readers look at in the log ---- */
+
+/* All rows below, but for those of running, are consumed or rolled back for certain. */
+static FullTransactionId
+upper_bound(const Sync *sync)
+{
+	FullTransactionId end = widen_xid(sync->snapshot->xmax);
+
+	if (sync_leaves_rows(sync) && FullTransactionIdPrecedes(sync->first_left, end))
+		return sync->first_left;
+	return end;
+}
+
+static Datum
 running_array(const Sync *sync)
 {
 	Snapshot	snapshot = sync->snapshot;
-	Datum	   *xids = palloc(sizeof(Datum) * (snapshot->xcnt + 1));
+	FullTransactionId *xids = palloc(sizeof(FullTransactionId) * (snapshot->xcnt + 1));
 	int			count = 0;
-	uint32		i;
 
-	for (i = 0; i < snapshot->xcnt; i++)
-		xids[count++] = FullTransactionIdGetDatum(widen_xid(snapshot->xip[i]));
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+		xids[count++] = widen_xid(snapshot->xip[i]);
 	/* Our own id is not among them: rows that this transaction logs after its sync are pending for whoever reads later. */
-	xids[count++] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	return construct_array(xids, count, XID8OID, sizeof(FullTransactionId), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	xids[count++] = GetTopFullTransactionId();
+	return xid_array(xids, count);
 }
 
-/* Deletes exactly the log rows that were read; a broken lock then fails instead of losing data. */
+/* ---- the log ---- */
+
+/* The log may be full of consumed rows that cannot be removed yet: a plan must never read them all. */
+static uint64
+delete_rows(const char *sql, int nargs, Oid *types, Datum *values, Snapshot snapshot)
+{
+	int			nest = NewGUCNestLevel();
+	uint64		deleted;
+
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	deleted = catalog_execute(sql, nargs, types, values, NULL, snapshot);
+	AtEOXact_GUC(false, nest);
+	return deleted;
+}
+
+/* Deletes exactly the log rows that were taken; a broken lock then fails instead of losing data. */
 void
 sync_consume_log(const Sync *sync)
 {
-	Oid			types[3] = {OIDOID, XID8OID, XID8ARRAYOID};
-	Datum		values[3];
-	char	   *log = quote_qualified_identifier(get_namespace_name(get_rel_namespace(sync->index->log)),
-												 get_rel_name(sync->index->log));
+	Oid			types[5] = {OIDOID};
+	Datum		values[5];
+	int			nargs = 1;
+	char	   *sql = psprintf("DELETE FROM %s WHERE index_id = $1",
+							   quote_qualified_identifier(get_namespace_name(get_rel_namespace(sync->index->log)),
+														  get_rel_name(sync->index->log)));
 	uint64		deleted;
 
-	if (sync->log_rows == 0)
+	if (sync->taken == 0)
 		return;
 	values[0] = ObjectIdGetDatum(sync->index->index_id);
 	if (sync->version->bounded)
 	{
-		Datum	   *xids = palloc(sizeof(Datum) * (sync->version->running_count + 1));
-		int			i;
-
-		for (i = 0; i < sync->version->running_count; i++)
-			xids[i] = FullTransactionIdGetDatum(sync->version->running[i]);
-		values[1] = FullTransactionIdGetDatum(sync->version->hi);
-		values[2] = PointerGetDatum(construct_array(xids, sync->version->running_count, XID8OID, sizeof(FullTransactionId),
-													FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-		deleted = catalog_execute(psprintf("DELETE FROM %s WHERE index_id = $1 AND (xid >= $2 OR xid = ANY ($3))", log),
-								  3, types, values, NULL, sync->snapshot);
+		types[nargs] = XID8OID;
+		values[nargs++] = FullTransactionIdGetDatum(sync->version->hi);
+		types[nargs] = XID8ARRAYOID;
+		values[nargs++] = xid_array(sync->version->running, sync->version->running_count);
+		sql = psprintf("%s AND (xid >= $%d OR xid = ANY ($%d))", sql, nargs - 1, nargs);
 	}
-	else
-		deleted = catalog_execute(psprintf("DELETE FROM %s WHERE index_id = $1", log), 1, types, values, NULL, sync->snapshot);
-	if (deleted != sync->log_rows)
+	if (sync_leaves_rows(sync))
+	{
+		types[nargs] = XID8OID;
+		values[nargs++] = FullTransactionIdGetDatum(sync->last_taken.xid);
+		types[nargs] = INT8OID;
+		values[nargs++] = Int64GetDatum(sync->last_taken.id);
+		sql = psprintf("%s AND (xid, id) <= ($%d, $%d)", sql, nargs - 1, nargs);
+	}
+	deleted = delete_rows(sql, nargs, types, values, sync->snapshot);
+	if (deleted != sync->taken)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("change log of index \"%s\" was consumed by another transaction", get_rel_name(sync->index->index_id)),
-				 errdetail("Read " INT64_FORMAT " rows, but deleted " UINT64_FORMAT ".", sync->log_rows, deleted)));
+				 errdetail("Read " INT64_FORMAT " rows, but deleted " UINT64_FORMAT ".", sync->taken, deleted)));
 }
 
 void
@@ -74,54 +116,103 @@ sync_delete_stale_marks(const Sync *sync)
 	(void) catalog_execute("DELETE FROM s3v.stale WHERE index_id = $1", 1, types, values, NULL, sync->snapshot);
 }
 
-void
-sync_publish_version(const Sync *sync)
+/* ---- the version row ---- */
+
+/* The row must be the one that the snapshot saw. */
+static void
+update_version(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values)
 {
-	Oid			types[18] = {OIDOID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
-		INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID, INT8OID, XID8OID};
-	Datum		values[18];
-	const s3v_version *built = &sync->built;
-	int64		system_identifier = (int64) GetSystemIdentifier();
-
-	values[0] = ObjectIdGetDatum(sync->index->index_id);
-	values[1] = Int64GetDatum(sync->version->version + 1);
-	values[2] = CStringGetTextDatum(built->manifest);
-	values[3] = CStringGetTextDatum(built->base);
-	values[4] = Int64GetDatum(built->base_length);
-	values[5] = CStringGetTextDatum(built->delta);
-	values[6] = Int64GetDatum(built->delta_length);
-	values[7] = Int64GetDatum(built->rows);
-	values[8] = Int64GetDatum(sync->skipped);
-	values[9] = Int64GetDatum(built->lists);
-	values[10] = Int64GetDatum(built->segments);
-	values[11] = Int64GetDatum(built->bytes);
-	values[12] = Int64GetDatum(sync->owner);
-	values[13] = FullTransactionIdGetDatum(widen_xid(sync->snapshot->xmax));
-	values[14] = PointerGetDatum(running_array(sync));
-	values[15] = Int64GetDatum(system_identifier);
-	values[16] = Int64GetDatum(sync->version->version);
-	values[17] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-
-	if (catalog_execute("UPDATE s3v.version SET version = $2, manifest = $3, base = $4, base_bytes = $5, delta = $6,"
-						" delta_bytes = $7, rows = $8, skipped = $9, lists = $10, segments = $11, bytes = $12, owner = $13,"
-						" hi = $14, running = $15, system_identifier = $16, synced_at = pg_catalog.statement_timestamp()"
-						" WHERE index_id = $1 AND version = $17",
-						17, types, values, NULL, sync->snapshot) != 1)
+	if (catalog_execute(sql, nargs, types, values, NULL, sync->snapshot) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("index \"%s\" was synced by another transaction", get_rel_name(sync->index->index_id))));
+}
 
-	types[1] = XID8OID;
-	values[1] = values[17];
-	types[2] = INT8OID;
-	values[2] = values[15];
+void
+sync_publish_same_objects(const Sync *sync)
+{
+	Oid			types[7] = {OIDOID, INT8OID, INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID};
+	Datum		values[7];
+
+	values[0] = ObjectIdGetDatum(sync->index->index_id);
+	values[1] = Int64GetDatum(sync->version->version);
+	values[2] = Int64GetDatum(sync->skipped);
+	values[3] = Int64GetDatum(sync->owner != 0 ? (int64) sync->owner : sync->version->owner);
+	values[4] = FullTransactionIdGetDatum(upper_bound(sync));
+	values[5] = running_array(sync);
+	values[6] = Int64GetDatum((int64) GetSystemIdentifier());
+	update_version(sync,
+				   "UPDATE s3v.version SET skipped = $3, owner = $4, hi = $5, running = $6, system_identifier = $7,"
+				   " synced_at = pg_catalog.statement_timestamp()"
+				   " WHERE index_id = $1 AND version = $2",
+				   7, types, values);
+}
+
+static void
+add_history(const Sync *sync)
+{
+	Oid			types[3] = {OIDOID, XID8OID, INT8OID};
+	Datum		values[3];
+
+	values[0] = ObjectIdGetDatum(sync->index->index_id);
+	values[1] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[2] = Int64GetDatum((int64) GetSystemIdentifier());
 	(void) catalog_execute("UPDATE s3v.history SET retired_by = $2, retired_at = pg_catalog.statement_timestamp(),"
 						   " system_identifier = $3 WHERE index_id = $1 AND retired_by IS NULL",
 						   3, types, values, NULL, sync->snapshot);
 	types[1] = INT8OID;
 	values[1] = Int64GetDatum(sync->version->version + 1);
 	types[2] = TEXTOID;
-	values[2] = CStringGetTextDatum(built->manifest);
+	values[2] = CStringGetTextDatum(sync->built.manifest);
 	(void) catalog_execute("INSERT INTO s3v.history (index_id, version, manifest) VALUES ($1, $2, $3)",
 						   3, types, values, NULL, sync->snapshot);
+}
+
+static void
+delta_arrays(const s3v_version *built, Datum *ids, Datum *lengths)
+{
+	Datum		id[S3V_MAX_DELTAS];
+	Datum		length[S3V_MAX_DELTAS];
+	int			count = (int) built->delta_count;
+
+	for (int i = 0; i < count; i++)
+	{
+		id[i] = CStringGetTextDatum(built->deltas[i].id);
+		length[i] = Int64GetDatum(built->deltas[i].length);
+	}
+	*ids = PointerGetDatum(construct_array(id, count, TEXTOID, -1, false, TYPALIGN_INT));
+	*lengths = PointerGetDatum(construct_array(length, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+void
+sync_publish_version(const Sync *sync)
+{
+	Oid			types[17] = {OIDOID, INT8OID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTARRAYOID, INT8ARRAYOID, INT8OID, INT8OID, INT8OID,
+		INT8OID, INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID};
+	Datum		values[17];
+	const s3v_version *built = &sync->built;
+
+	values[0] = ObjectIdGetDatum(sync->index->index_id);
+	values[1] = Int64GetDatum(sync->version->version);
+	values[2] = Int64GetDatum(sync->version->version + 1);
+	values[3] = CStringGetTextDatum(built->manifest);
+	values[4] = CStringGetTextDatum(built->base.id);
+	values[5] = Int64GetDatum(built->base.length);
+	delta_arrays(built, &values[6], &values[7]);
+	values[8] = Int64GetDatum(built->rows);
+	values[9] = Int64GetDatum(sync->skipped);
+	values[10] = Int64GetDatum(built->lists);
+	values[11] = Int64GetDatum(built->segments);
+	values[12] = Int64GetDatum(built->bytes);
+	values[13] = Int64GetDatum(sync->owner);
+	values[14] = FullTransactionIdGetDatum(upper_bound(sync));
+	values[15] = running_array(sync);
+	values[16] = Int64GetDatum((int64) GetSystemIdentifier());
+	update_version(sync,
+				   "UPDATE s3v.version SET version = $3, manifest = $4, base = $5, base_bytes = $6, deltas = $7,"
+				   " delta_bytes = $8, rows = $9, skipped = $10, lists = $11, segments = $12, bytes = $13, owner = $14,"
+				   " hi = $15, running = $16, system_identifier = $17, synced_at = pg_catalog.statement_timestamp()"
+				   " WHERE index_id = $1 AND version = $2",
+				   17, types, values);
+	add_history(sync);
 }

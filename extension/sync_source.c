@@ -1,45 +1,38 @@
-/* The source of a sync: its rows as the sync's snapshot sees them, checked and handed to the build. */
+/* The source of a sync: its rows as the sync's snapshot sees them, checked and made ready for the core. */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/tableam.h"
 #include "executor/tuptable.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 
 #include "sync_parts.h"
 
 /* Keys named in the error about rows that the index cannot take. */
 #define BAD_ROWS_NAMED 10
 
-/* Rows that the index cannot take: counted, the first ones named. */
-typedef struct BadRows
-{
-	int64		count;
-	StringInfoData keys;
-	char	   *first_complaint;
-} BadRows;
-
 static void
-note_bad_row(BadRows *bad, const char *key, char *complaint)
+note_bad_row(BadRows *bad, const char *key, const char *complaint)
 {
+	MemoryContext before = MemoryContextSwitchTo(bad->context);
+
 	if (bad->count == 0)
 	{
 		initStringInfo(&bad->keys);
-		bad->first_complaint = complaint;
+		bad->first_complaint = pstrdup(complaint);
 	}
 	if (bad->count < BAD_ROWS_NAMED)
 		appendStringInfo(&bad->keys, "%s%s", bad->count > 0 ? ", " : "", key);
 	bad->count++;
+	MemoryContextSwitchTo(before);
 }
 
-static void
-raise_bad_rows(const Sync *sync, const BadRows *bad)
+void
+sync_raise_bad_rows(const Sync *sync, const BadRows *bad)
 {
+	if (bad->count == 0)
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg_plural("table \"%s\" has " INT64_FORMAT " row that index \"%s\" cannot take",
@@ -55,102 +48,60 @@ raise_bad_rows(const Sync *sync, const BadRows *bad)
 			 errhint("Correct or delete these rows, or set their vectors to NULL.")));
 }
 
-/* One row of the source, its columns deformed, into the build. */
-static void
-add_row(Sync *sync, const S3vSource *source, s3v_build *build, TupleTableSlot *slot, BadRows *bad, MemoryContext keep)
+SyncRowKind
+sync_read_row(const Sync *sync, const Datum *values, const bool *nulls, SyncRow *row, BadRows *bad)
 {
-	Datum		key_value;
-	Datum		vector_value;
-	bool		key_null;
-	bool		vector_null;
-	const float *vector;
+	const S3vSource *source = sync->source;
 	int			dimensions;
 	char	   *complaint;
-	S3vKey		key;
-	StringInfoData metadata;
-	s3v_error	err;
 
-	key_value = slot_getattr(slot, source->key.attnum, &key_null);
-	vector_value = slot_getattr(slot, source->vector.attnum, &vector_null);
-	if (vector_null || key_null)
-	{
-		sync->skipped++;
-		return;
-	}
-	key = key_from_datum(key_value, source->key.base_type, source->key_kind);
-	vector = vector_from_row(vector_value, source, &dimensions, &complaint);
+	if (nulls[0] || nulls[1])
+		return ROW_SKIPPED;
+	row->key = key_from_datum(values[0], source->key.base_type, source->key_kind);
+	row->vector = vector_from_row(values[1], source, &dimensions, &complaint);
 	if (complaint == NULL)
-		complaint = vector_complaint(vector, dimensions, sync->index->dimensions);
+		complaint = vector_complaint(row->vector, dimensions, sync->index->dimensions);
 	if (complaint != NULL)
 	{
-		MemoryContext before = MemoryContextSwitchTo(keep);
-
-		note_bad_row(bad, key_to_text(key.data, key.size, source->key_kind), pstrdup(complaint));
-		MemoryContextSwitchTo(before);
-		return;
+		note_bad_row(bad, key_to_text(row->key.data, row->key.size, source->key_kind), complaint);
+		return ROW_BAD;
 	}
-	if (sync->index->metric == S3V_COSINE && s3v_vector_check(vector, dimensions) == S3V_VECTOR_ZERO)
-	{
-		sync->skipped++;
-		return;
-	}
+	if (sync->index->metric == S3V_COSINE && s3v_vector_check(row->vector, dimensions) == S3V_VECTOR_ZERO)
+		return ROW_SKIPPED;
 
-	initStringInfo(&metadata);
+	initStringInfo(&row->metadata);
 	if (source->metadata_count > 0)
-	{
-		Datum	   *values = palloc(sizeof(Datum) * source->metadata_count);
-		bool	   *nulls = palloc(sizeof(bool) * source->metadata_count);
-		int			i;
-
-		for (i = 0; i < source->metadata_count; i++)
-			values[i] = slot_getattr(slot, source->metadata[i].attnum, &nulls[i]);
-		metadata_encode(&metadata, source, values, nulls);
-	}
-	if (s3v_keys_contains(sync->changed, key.data, key.size))
-		sync->rows_changed_found++;
-	/* Once a row is bad the build is lost; the scan goes on only to name the others. */
-	if (bad->count == 0)
-		boundary_check(sync->call, s3v_build_add(build, key.data, key.size, vector, metadata.data, metadata.len, &err), &err);
+		metadata_encode(&row->metadata, source, values + 2, nulls + 2);
+	return ROW_FINE;
 }
 
-/* Reads the source in the sync's snapshot. No function of a user runs here: values come straight from the table. */
-static void
-read_source(Sync *sync, Relation rel, const S3vSource *source, s3v_build *build)
+void
+sync_scan_source(const Sync *sync, SyncRowVisitor visit, void *arg)
 {
-	TableScanDesc scan = table_beginscan(rel, sync->snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	const S3vSource *source = sync->source;
+	int			columns = 2 + source->metadata_count;
+	Datum	   *values = palloc(sizeof(Datum) * columns);
+	bool	   *nulls = palloc(sizeof(bool) * columns);
+	TableScanDesc scan = table_beginscan(sync->rel, sync->snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(sync->rel, NULL);
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext keep = CurrentMemoryContext;
-	BadRows		bad = {0};
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		MemoryContext before = MemoryContextSwitchTo(row_context);
 
 		CHECK_FOR_INTERRUPTS();
-		add_row(sync, source, build, slot, &bad, keep);
+		values[0] = slot_getattr(slot, source->key.attnum, &nulls[0]);
+		values[1] = slot_getattr(slot, source->vector.attnum, &nulls[1]);
+		for (int i = 0; i < source->metadata_count; i++)
+			values[2 + i] = slot_getattr(slot, source->metadata[i].attnum, &nulls[2 + i]);
+		visit(arg, values, nulls);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(row_context);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
 	MemoryContextDelete(row_context);
-	if (bad.count > 0)
-		raise_bad_rows(sync, &bad);
-}
-
-/* As the source's owner, in a restricted operation with a pinned search_path: syncs run from pg_cron as anybody, superusers too. */
-void
-sync_read_source(Sync *sync, Relation rel, const S3vSource *source, s3v_build *build)
-{
-	Oid			user;
-	int			context;
-	int			nest = NewGUCNestLevel();
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner, context | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	read_source(sync, rel, source, build);
-	AtEOXact_GUC(false, nest);
-	SetUserIdAndSecContext(user, context);
+	pfree(values);
+	pfree(nulls);
 }

@@ -33,6 +33,7 @@ s3v_warm_index(PG_FUNCTION_ARGS)
 	s3v_store  *store;
 	s3v_error	err;
 
+	refuse_row_security(query->source->relid, "s3v_warm tells the size of the whole index.");
 	query->version = catalog_version(args.index_id, query->snapshot);
 	if (why == NULL && (query->version == NULL || query->version->version == 0))
 		why = "the index is not built yet in this snapshot: run s3v_sync";

@@ -34,10 +34,10 @@ CREATE TABLE s3v.version (
     manifest          text,                   -- ids of 32 hexadecimal digits
     base              text,
     base_bytes        bigint,
-    delta             text,
-    delta_bytes       bigint,
+    deltas            text[]   NOT NULL DEFAULT '{}',
+    delta_bytes       bigint[] NOT NULL DEFAULT '{}',
     rows              bigint   NOT NULL DEFAULT 0,
-    skipped           bigint   NOT NULL DEFAULT 0,   -- source rows without a vector, or a zero one under cosine
+    skipped           bigint   NOT NULL DEFAULT 0,   -- source rows without a vector, or a zero one under cosine: see s3v_indexes
     lists             bigint   NOT NULL DEFAULT 0,
     segments          bigint   NOT NULL DEFAULT 0,
     bytes             bigint   NOT NULL DEFAULT 0,
@@ -68,7 +68,7 @@ CREATE TABLE s3v.stale (
     marked_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (index_id, id)
 );
-COMMENT ON TABLE s3v.stale IS 'marks of changes that row triggers did not see: queries scan the source until a rebuild';
+COMMENT ON TABLE s3v.stale IS 'marks of changes that row triggers did not see: queries scan the source until a reconcile or rebuild';
 
 CREATE TABLE s3v.dropped (
     uuid       uuid        PRIMARY KEY,
@@ -89,8 +89,10 @@ INSERT INTO s3v.price VALUES
     ('s3.put', 0.000005, 'one PUT or LIST request', '2026-10-01'),
     ('s3.storage', 0.023, 'one GB (10^9 bytes) for a month', '2026-10-01');
 
-GRANT SELECT ON s3v.index, s3v.version, s3v.history, s3v.stale, s3v.dropped, s3v.price TO PUBLIC;
-GRANT SELECT ON SEQUENCE s3v.change_id TO pg_database_owner;     -- pg_dump by the database's owner reads it
+GRANT SELECT ON s3v.index, s3v.history, s3v.stale, s3v.dropped, s3v.price TO PUBLIC;
+GRANT SELECT (index_id, version, synced_at) ON s3v.version TO PUBLIC;     -- sizes tell of rows that policies may hide
+GRANT SELECT ON s3v.version TO pg_database_owner;                -- pg_dump by the database's owner reads it, and the next
+GRANT SELECT ON SEQUENCE s3v.change_id TO pg_database_owner;
 
 SELECT pg_catalog.pg_extension_config_dump('s3v.index', '');
 SELECT pg_catalog.pg_extension_config_dump('s3v.version', '');
@@ -142,6 +144,16 @@ CREATE FUNCTION s3v_sync(source regclass DEFAULT NULL, mode text DEFAULT 'change
                    error text)
     LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_sync';
 COMMENT ON FUNCTION s3v_sync(regclass, text, jsonb) IS 'brings the indexes of a table, or of all tables, up to date';
+
+CREATE FUNCTION s3v_check(source regclass DEFAULT NULL)
+    RETURNS TABLE (index regclass, pending bigint, missing bigint, orphaned bigint, stale bigint, corrupt bigint)
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 1000000 ROWS 1 AS 'MODULE_PATHNAME', 's3v_check';
+COMMENT ON FUNCTION s3v_check(regclass) IS
+    'compares the indexes of a table, or of all tables that the caller may read, with their source; changes nothing';
+
+CREATE FUNCTION s3v_optimize(index regclass) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT AS 'MODULE_PATHNAME', 's3v_optimize';
+COMMENT ON FUNCTION s3v_optimize(regclass) IS 'brings an index up to date, compacts it, and tells its version';
 
 CREATE FUNCTION s3v_gc(server name DEFAULT NULL, keep interval DEFAULT '7 days')
     RETURNS TABLE (server name, deleted bigint, bytes bigint, kept bigint, foreign_objects bigint)
@@ -211,11 +223,22 @@ CREATE FUNCTION s3v.progress() RETURNS TABLE (pid integer, index regclass, phase
     LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 's3v_progress';
 COMMENT ON FUNCTION s3v.progress() IS 'long work of this database, one row for each backend';
 
+CREATE FUNCTION s3v.stat(OUT queries bigint, OUT waves bigint, OUT requests bigint, OUT bytes bigint, OUT cache_hits bigint,
+                         OUT ms double precision, OUT syncs bigint, OUT rows bigint, OUT sync_requests bigint,
+                         OUT bytes_written bigint, OUT sync_ms double precision, OUT errors bigint,
+                         OUT stats_reset timestamptz)
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 's3v_stat';
+COMMENT ON FUNCTION s3v.stat() IS 'sums of this database since stats_reset';
+
+CREATE FUNCTION s3v_stat_reset() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 's3v_stat_reset';
+COMMENT ON FUNCTION s3v_stat_reset() IS 'sets the sums of s3v_stat to zero; for the database''s owner';
+
 CREATE VIEW s3v.s3v_indexes AS
     SELECT i.index_id AS index, i.source, s.srvname AS server,
            (SELECT o.option_value FROM pg_catalog.pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'url') AS url,
-           i.metric, i.dimensions, v.version, c.counts_rows AS rows, c.counts_skipped AS skipped, c.counts_pending AS pending,
-           v.lists, v.segments, v.bytes, v.synced_at AS last_sync,
+           i.metric, i.dimensions, v.version, c.rows, c.skipped, s3v.pending(i.index_id) AS pending,
+           c.lists, c.segments, c.bytes, v.synced_at AS last_sync,
            CASE WHEN EXISTS (SELECT FROM s3v.stale t WHERE t.index_id = i.index_id) THEN 'stale'
                 WHEN v.version = 0 THEN 'not built'
                 ELSE 'ready' END AS state
@@ -223,19 +246,22 @@ CREATE VIEW s3v.s3v_indexes AS
     JOIN s3v.version v ON v.index_id = i.index_id
     JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = i.index_id
     JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN pg_catalog.row_security_active(i.source) THEN NULL ELSE v.rows END AS counts_rows,
-               CASE WHEN pg_catalog.row_security_active(i.source) THEN NULL ELSE v.skipped END AS counts_skipped,
-               s3v.pending(i.index_id) AS counts_pending) c
+    LEFT JOIN s3v.version c ON c.index_id = i.index_id AND NOT pg_catalog.row_security_active(i.source)    -- counts
     WHERE pg_catalog.has_table_privilege(i.index_id, 'SELECT');
 COMMENT ON VIEW s3v.s3v_indexes IS 'the indexes that the caller may read';
 CREATE VIEW s3v.s3v_progress AS SELECT * FROM s3v.progress();
 COMMENT ON VIEW s3v.s3v_progress IS 'long work of this database';
+CREATE VIEW s3v.s3v_stat AS SELECT * FROM s3v.stat();
+COMMENT ON VIEW s3v.s3v_stat IS 'sums of queries and syncs of this database since stats_reset';
 CREATE VIEW s3v_indexes AS SELECT * FROM s3v.s3v_indexes;
 COMMENT ON VIEW s3v_indexes IS 'the indexes that the caller may read';
+COMMENT ON COLUMN s3v_indexes.skipped IS
+    'rows without a vector, or with a zero one under cosine: exact after a build, rebuild or reconcile; each sync adds those it met';
 CREATE VIEW s3v_progress AS SELECT * FROM s3v.s3v_progress;
 COMMENT ON VIEW s3v_progress IS 'long work of this database';
-GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v_indexes, s3v_progress TO PUBLIC;
+CREATE VIEW s3v_stat AS SELECT * FROM s3v.s3v_stat;
+COMMENT ON VIEW s3v_stat IS 'sums of queries and syncs of this database since stats_reset';
+GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v.s3v_stat, s3v_indexes, s3v_progress, s3v_stat TO PUBLIC;
 
 -- ---- rights ---------------------------------------------------------------------------------------------------------
 -- Nothing is granted to PUBLIC but what reads an index that the caller may read.
@@ -243,4 +269,6 @@ GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v_indexes, s3v_progress TO 
 REVOKE ALL ON FUNCTION s3v_fdw_handler(), s3v_fdw_validator(text[], oid), s3v_capture(), s3v_ddl_command_end(),
     s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal), s3v_query_many_support(internal) FROM PUBLIC;
 REVOKE ALL ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb),
-    s3v_sync(regclass, text, jsonb), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;
+    s3v_sync(regclass, text, jsonb), s3v_optimize(regclass), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION s3v_stat_reset() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION s3v_stat_reset() TO pg_database_owner;

@@ -1,10 +1,9 @@
 // Builds.
-#include <cstring>
 #include <memory>
-#include <string>
 
 #include "api/guard.h"
 #include "api/handles.h"
+#include "api/names.h"
 #include "engine/build.h"
 
 using namespace s3v;
@@ -44,8 +43,6 @@ BuildOptions OptionsFrom(const s3v_build_options& from) {
   return options;
 }
 
-void CopyId(char (&to)[33], const ObjectId& id) { std::strcpy(to, IdText(id).c_str()); }
-
 }  // namespace
 }  // namespace s3v
 
@@ -69,22 +66,7 @@ s3v_code s3v_build_add(s3v_build* build, const void* key, size_t key_size, const
 }
 
 s3v_code s3v_build_finish(s3v_build* build, s3v_version* version, s3v_error* err) {
-  return Guarded(err, [&] {
-    const BuildResult result = build->build.Finish(build->stop);
-    const Manifest& manifest = result.manifest;
-    CopyId(version->manifest, manifest.id);
-    CopyId(version->base, manifest.base);
-    version->base_length = manifest.base_length;
-    CopyId(version->delta, manifest.delta);
-    version->delta_length = manifest.delta_length;
-    version->rows = manifest.rows;
-    version->entries = result.entries;
-    version->lists = manifest.lists;
-    version->segments = manifest.segments.size();
-    version->bytes = result.bytes_written;  // all that it names is new
-    version->bytes_written = result.bytes_written;
-    version->cpu_seconds = result.cpu_seconds;
-  });
+  return Guarded(err, [&] { FillVersion(build->build.Finish(build->stop), version); });
 }
 
 void s3v_build_free(s3v_build* build) { delete build; }

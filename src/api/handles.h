@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
+#include "api/guard.h"
 #include "api/s3v_c.h"
+#include "engine/contents.h"
 #include "engine/search.h"
 #include "engine/snapshot.h"
 #include "filter/expression.h"
@@ -20,4 +23,10 @@ struct s3v_filter {
 
 struct s3v_keys {
   s3v::KeySet set;
+};
+
+struct s3v_contents {
+  s3v::EnvStop stop;
+  std::vector<s3v::ObjectId> damaged;  // segments, left out
+  s3v::IndexContents contents;
 };

@@ -199,6 +199,7 @@ typedef struct s3v_search_options {
   uint64_t probes;    /* 0: the version's own rule */
   uint64_t max_bytes; /* 0: no budget */
   uint64_t in_flight_bytes;
+  int raw_from_store; /* nonzero: exact vectors of candidates are read from the store, where the index has them */
   const s3v_filter *filter; /* these three may be NULL and must outlive the search */
   const s3v_keys *only;
   const s3v_keys *without;
@@ -210,7 +211,7 @@ typedef struct s3v_candidate {
   const void *key;
   size_t key_size;
   double estimate;    /* of the exact distance */
-  double lower_bound; /* of it, very probably */
+  double lower_bound; /* of it, very probably; both are the distance where a whole raw vector was at hand */
 } s3v_candidate;
 
 typedef struct s3v_search_stats {

@@ -7,6 +7,8 @@
 
 #include "api/guard.h"
 #include "api/handles.h"
+#include "api/names.h"
+#include "engine/read_manifest.h"
 #include "engine/warm.h"
 #include "ivf/distance.h"
 
@@ -66,19 +68,14 @@ size_t s3v_keys_count(const s3v_keys* keys) { return keys->set.size(); }
 
 void s3v_keys_free(s3v_keys* keys) { delete keys; }
 
-namespace s3v {
-namespace {
-
-VersionNames NamesFrom(const s3v_version_names& version) {
-  return {.index = UuidFrom(version.index_uuid),
-          .base = IdFrom(version.base),
-          .base_length = version.base_length,
-          .delta = IdFrom(version.delta),
-          .delta_length = version.delta_length};
+s3v_code s3v_version_open(const s3v_env* env, s3v_store* store, const char* index_uuid, const char* manifest,
+                          s3v_version_names* names, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    FillNames(NamesOf(ReadManifest(*store->objects, UuidFrom(index_uuid), IdFrom(manifest), stop)), names);
+    names->index_uuid = index_uuid;
+  });
 }
-
-}  // namespace
-}  // namespace s3v
 
 s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version_names* version, const float* queries,
                          size_t query_count, size_t dimensions, const s3v_search_options* options, s3v_search** search,
@@ -86,13 +83,14 @@ s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version
   return Guarded(err, [&] {
     EnvStop stop(env);
     SearchOptions wanted{.k = options->k, .probes = options->probes, .max_bytes = options->max_bytes};
+    wanted.raw_from_store = options->raw_from_store != 0;
     if (options->in_flight_bytes > 0) wanted.in_flight_bytes = options->in_flight_bytes;
     if (options->filter != nullptr) wanted.filter = options->filter->expression.get();
     if (options->only != nullptr) wanted.only = &options->only->set;
     if (options->without != nullptr) wanted.without = &options->without->set;
 
     auto opened = std::make_unique<s3v_search>();
-    auto navigation = store->navigation.Open(NamesFrom(*version), *store->objects, stop);
+    auto navigation = store->navigation.Open(NamesOf(*version), *store->objects, stop);
     if (navigation->base->space.dimensions != dimensions) {
       throw Error(Code::kInvalidArgument, "query has " + std::to_string(dimensions) + " dimensions, index has " +
                                               std::to_string(navigation->base->space.dimensions));
@@ -143,7 +141,7 @@ s3v_code s3v_warm(const s3v_env* env, s3v_store* store, const s3v_version_names*
   return Guarded(err, [&] {
     EnvStop stop(env);
     const uint64_t before = store->objects->counters().bytes_read;
-    const auto navigation = store->navigation.Open(NamesFrom(*version), *store->objects, stop);
+    const auto navigation = store->navigation.Open(NamesOf(*version), *store->objects, stop);
     Warm(*navigation, max_bytes, *store->objects, stop);
     *fetched = store->objects->counters().bytes_read - before;
   });

@@ -1,10 +1,8 @@
 #include "engine/build.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cmath>
-#include <ctime>
+#include <numeric>
 
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -12,6 +10,7 @@
 #include "engine/build_plan.h"
 #include "engine/calibration.h"
 #include "engine/list_writer.h"
+#include "engine/process.h"
 #include "engine/row_coder.h"
 #include "engine/row_spill.h"
 #include "format/names.h"
@@ -35,20 +34,6 @@ constexpr size_t kParentsOfFew = 8;
 // Rows go into two lists where the sampled queries then scan at most so many of the entries (docs/design/soar.md):
 // twice the store is a price.
 constexpr double kDuplicatesPay = 0.75;
-
-// glibc keeps freed blocks of several megabytes for itself once it has seen larger ones come and go; each phase would
-// then add its peak to those before.
-void ReturnFreedMemory() {
-#ifdef __GLIBC__
-  malloc_trim(0);
-#endif
-}
-
-double ProcessCpuSeconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -255,7 +240,11 @@ class IndexBuild::Impl {
                              .raw = options_.raw};
     placed_ = {};
     ReturnFreedMemory();
-    ListWriter writer(shape, has_duplicates_ ? double_sizes_ : single_sizes_, memory_, store_, spill_);
+    list_ids_.resize(centroids_.list_count());
+    std::iota(list_ids_.begin(), list_ids_.end(), 0);
+    constexpr bool kIsSettled = true;
+    ListWriter writer(shape, has_duplicates_ ? double_sizes_ : single_sizes_, list_ids_, kIsSettled, memory_, store_,
+                      spill_);
     Distribute(writer, stop);
     rows_.reset();
     assignment_.reset();
@@ -301,7 +290,8 @@ class IndexBuild::Impl {
                             .sign_factors = codes.sign_factors(i),
                             .code_factors = codes.code_factors(i),
                             .vector = rows.subspan(i * dimensions, dimensions),
-                            .metadata = payloads.metadata()});
+                            .metadata = payloads.metadata(),
+                            .content_hash = payloads.content_hash()});
           ++entries_;
         };
         add(lists[i], coded);
@@ -312,9 +302,9 @@ class IndexBuild::Impl {
     rows_written_ = total;
   }
 
-  uint64_t Put(const std::string& key, const Bytes& bytes, Stop& stop) {
-    store_.Put(key, bytes, ObjectStore::PutMode::kOverwrite, stop);
-    return bytes.size();
+  ObjectName Put(const ObjectId& id, const Bytes& bytes, Stop& stop) {
+    store_.Put(NavigationKey(options_.index, id), bytes, ObjectStore::PutMode::kOverwrite, stop);
+    return {id, bytes.size()};
   }
 
   // Base, delta, and last the manifest, which names all other objects.
@@ -329,38 +319,47 @@ class IndexBuild::Impl {
                       .has_duplicates = has_duplicates_,
                       .metadata_columns = options_.metadata_columns,
                       .rows = rows_written_,
-                      .lists = lists_.scales.size(),
-                      .base = RandomId(),
-                      .delta = RandomId(),
-                      .segments = lists.segments,
+                      .entries = entries_,
+                      .lists = list_ids_.size(),
+                      .base = {},
+                      .deltas = {},
+                      .segments = {},
                       .created = SystemClock().WallSeconds()};
-    NavigationDelta delta{.base = manifest.base,
-                          .key_kind = options_.key_kind,
-                          .bits = options_.bits,
-                          .raw = options_.raw,
-                          .has_metadata = !options_.metadata_columns.empty(),
-                          .has_duplicates = has_duplicates_,
-                          .rows = rows_written_,
-                          .entries = entries_,
-                          .rule = rule,
-                          .segments = std::move(lists.segments),
-                          .pieces = std::move(lists.pieces)};
-    BuildResult result;
+    for (const SegmentInfo& segment : lists.segments) manifest.segments.push_back({segment.id, segment.length});
+
     const NavigationBaseParts base{.space = space_,
                                    .rotation_seed = rotation_seed_,
                                    .first_list = std::move(centroids_.first_list),
                                    .parents = std::move(parents_),
-                                   .lists = std::move(lists_)};
-    manifest.base_length =
-        Put(NavigationKey(options_.index, manifest.base), EncodeBase(base, options_.index, manifest.base), stop);
-    manifest.delta_length =
-        Put(NavigationKey(options_.index, manifest.delta), EncodeDelta(delta, options_.index, manifest.delta), stop);
-    const uint64_t manifest_length = Put(ManifestKey(options_.index, manifest.id), EncodeManifest(manifest), stop);
-    result.bytes_written = lists.bytes + manifest.base_length + manifest.delta_length + manifest_length;
-    result.manifest = std::move(manifest);
-    result.entries = entries_;
-    result.cpu_seconds = ProcessCpuSeconds() - cpu_at_start_;
-    return result;
+                                   .lists = std::move(lists_),
+                                   .list_ids = list_ids_,
+                                   .next_list_id = static_cast<uint32_t>(list_ids_.size())};
+    const ObjectId base_id = RandomId();
+    manifest.base = Put(base_id, EncodeBase(base, options_.index, base_id), stop);
+
+    const NavigationDelta delta{.shape = {.dimensions = manifest.dimensions,
+                                          .key_kind = options_.key_kind,
+                                          .bits = options_.bits,
+                                          .raw = options_.raw,
+                                          .has_metadata = !options_.metadata_columns.empty(),
+                                          .has_duplicates = has_duplicates_},
+                                .state = {.base = base_id,
+                                          .rows = rows_written_,
+                                          .entries = entries_,
+                                          .rule = rule,
+                                          .calibrated_entries = entries_},
+                                .segments = std::move(lists.segments),
+                                .pieces = std::move(lists.pieces),
+                                .masks = {}};
+    const ObjectId delta_id = RandomId();
+    manifest.deltas = {Put(delta_id, EncodeDelta(delta, options_.index, delta_id), stop)};
+
+    const Bytes written = EncodeManifest(manifest);
+    store_.Put(ManifestKey(options_.index, manifest.id), written, ObjectStore::PutMode::kOverwrite, stop);
+    return {.manifest = manifest,
+            .entries = entries_,
+            .bytes_written = lists.bytes + manifest.base.length + manifest.deltas.front().length + written.size(),
+            .cpu_seconds = ProcessCpuSeconds() - cpu_at_start_};
   }
 
   const BuildOptions options_;
@@ -382,6 +381,7 @@ class IndexBuild::Impl {
   Rotation rotation_;
   OwnedCentroidTable parents_;
   OwnedCentroidTable lists_;
+  std::vector<uint32_t> list_ids_;
   std::vector<ListSize> single_sizes_;
   std::vector<ListSize> double_sizes_;  // empty: rows are assigned once
   bool has_duplicates_ = false;

@@ -7,12 +7,13 @@
 namespace s3v {
 namespace {
 
-// Measured in docs/design/probing.md: so much of what is missing to full recall is added to the target, because sampled
-// rows are not queries.
+// Measured in docs/design/probing.md: so much of what is missing to full recall is added to the target.
 constexpr double kMargin = 0.4;
 constexpr size_t kNeighbours = 10;
 
 }  // namespace
+
+double CalibrationTarget(double recall) { return recall + kMargin * (1 - recall); }
 
 Calibration::Calibration(std::vector<float> queries, std::vector<uint64_t> own_rows, const AssignmentSpace& space)
     : space_(space),
@@ -48,7 +49,7 @@ Calibration::Choice Calibration::ChooseSingle(double recall, std::span<const uin
 
 Calibration::Choice Calibration::Choose(std::span<const CalibrationQuery> queries, double recall,
                                         std::span<const uint32_t> list_sizes) {
-  const ProbeRule rule = Calibrate(queries, list_sizes, recall + kMargin * (1 - recall));
+  const ProbeRule rule = Calibrate(queries, list_sizes, CalibrationTarget(recall));
   return {rule, OutcomeOf(queries, list_sizes, rule)};
 }
 

@@ -13,6 +13,9 @@
 
 namespace s3v {
 
+// What sampled rows have to reach so that queries reach `recall`: sampled rows are not queries.
+double CalibrationTarget(double recall);
+
 // Add* once for every block of rows, then Rank and Choose.
 class Calibration {
  public:

@@ -8,11 +8,11 @@ Candidates::Candidates(size_t wanted, size_t capacity, size_t copies) : copies_(
   StartAgain(wanted, capacity);
 }
 
-void Candidates::Offer(float lower_bound, float estimate, float upper_bound, ByteView key) {
+void Candidates::Offer(float lower_bound, float estimate, float upper_bound, const EntryPlace& place, ByteView key) {
   if (given_.contains(AsText(key))) return;
   Reheap();
   NoteUpper(upper_bound);
-  Kept entry{lower_bound, estimate, std::string(AsText(key))};
+  Kept entry{lower_bound, estimate, place, std::string(AsText(key))};
   if (kept_.size() < capacity_) {
     kept_.push_back(std::move(entry));
     std::push_heap(kept_.begin(), kept_.end());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "engine/raw_vectors.h"
 #include "engine/search.h"
 
 namespace s3v {
@@ -22,6 +23,7 @@ class Candidates {
   struct Kept {
     float lower_bound = 0;
     float estimate = 0;
+    EntryPlace place;
     std::string key;
     bool operator<(const Kept& other) const {
       return lower_bound != other.lower_bound ? lower_bound < other.lower_bound : key < other.key;
@@ -38,7 +40,7 @@ class Candidates {
   }
   void Drop(float lower_bound) { least_dropped_ = std::min(least_dropped_, lower_bound); }
   // REQUIRES: lower_bound <= limit().
-  void Offer(float lower_bound, float estimate, float upper_bound, ByteView key);
+  void Offer(float lower_bound, float estimate, float upper_bound, const EntryPlace& place, ByteView key);
 
   // The kept one with the least lower bound that was not yet given out; nothing when none is left.
   std::optional<Kept> Take();

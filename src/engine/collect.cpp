@@ -4,13 +4,12 @@
 #include <set>
 #include <span>
 
-#include "format/manifest.h"
+#include "engine/read_manifest.h"
 #include "format/names.h"
 
 namespace s3v {
 namespace {
 
-constexpr uint64_t kMaxManifestBytes = 256u << 20;
 constexpr size_t kBatch = 1000;
 constexpr uint64_t kMarkersKept = 16;  // the newest: whoever claims looks at the head of the chain only
 
@@ -18,12 +17,11 @@ std::set<std::string> NamedKeys(ObjectStore& store, const ObjectId& index, const
                                 Stop& stop) {
   std::set<std::string> named;
   for (const ObjectId& id : manifests) {
-    const std::string key = ManifestKey(index, id);
-    const Manifest manifest = DecodeManifest(store.Get(key, kMaxManifestBytes, stop), index, id, key);
-    named.insert(key);
-    named.insert(NavigationKey(index, manifest.base));
-    named.insert(NavigationKey(index, manifest.delta));
-    for (const SegmentInfo& segment : manifest.segments) named.insert(SegmentKey(index, segment.id));
+    const Manifest manifest = ReadManifest(store, index, id, stop);
+    named.insert(ManifestKey(index, id));
+    named.insert(NavigationKey(index, manifest.base.id));
+    for (const ObjectName& delta : manifest.deltas) named.insert(NavigationKey(index, delta.id));
+    for (const ObjectName& segment : manifest.segments) named.insert(SegmentKey(index, segment.id));
   }
   return named;
 }
@@ -78,7 +76,7 @@ CollectResult Collect(ObjectStore& store, const ObjectId& index, IndexState stat
   std::vector<ObjectInfo> unnamed;
   std::vector<ObjectInfo> markers;
   for (const ObjectInfo& object : objects) {
-    ObjectName name;
+    ParsedKey name;
     if (!ParseKey(index, object.key, &name)) {
       ++result.foreign_objects;
     } else if (name.kind == ObjectKind::kOwner) {
@@ -113,7 +111,7 @@ StoredIndexes FindIndexes(ObjectStore& store, Stop& stop) {
   std::vector<ObjectId> homes;  // of objects below some uuid that do not fit the grammar
   for (const ObjectInfo& object : store.List("", stop)) {
     ObjectId index;
-    ObjectName name;
+    ParsedKey name;
     if (!ParseUuid(object.key.substr(0, kUuidSize), &index)) {
       ++found.foreign_objects;
     } else if (ParseKey(index, object.key, &name)) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "format/key_plane.h"
 #include "format/names.h"
 
 namespace s3v {
@@ -16,6 +17,7 @@ struct RecordHeader {
   uint32_t reserved;
   SignFactors sign_factors;
   CodeFactors code_factors;
+  uint64_t content_hash;
 };
 static_assert(sizeof(RecordHeader) % sizeof(uint64_t) == 0);
 
@@ -113,9 +115,11 @@ size_t SegmentTarget(size_t memory_bytes) {
 
 class ListWriter::Impl {
  public:
-  Impl(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes, ObjectStore& store,
-       SpillFactory& spill)
+  Impl(const SegmentShape& shape, std::span<const ListSize> lists, std::span<const uint32_t> list_ids, bool is_settled,
+       size_t memory_bytes, ObjectStore& store, SpillFactory& spill)
       : shape_(shape),
+        list_ids_(list_ids.begin(), list_ids.end()),
+        is_settled_(is_settled),
         record_(shape),
         segment_target_(SegmentTarget(memory_bytes)),
         store_(store),
@@ -137,7 +141,8 @@ class ListWriter::Impl {
                               .metadata_size = static_cast<uint32_t>(entry.metadata.size()),
                               .reserved = 0,
                               .sign_factors = entry.sign_factors,
-                              .code_factors = entry.code_factors};
+                              .code_factors = entry.code_factors,
+                              .content_hash = entry.content_hash};
     const uint64_t size = RoundUp(record_.fixed_bytes() + entry.key.size() + entry.metadata.size());
     Group& group = groups_[grouping_.GroupFor(list, size)];
     if (group.buffer.size() + size > buffer_bytes_) Spill(group);
@@ -214,7 +219,8 @@ class ListWriter::Impl {
                                    .sign_factors = header.sign_factors,
                                    .code_factors = header.code_factors,
                                    .vector = {vector, record_.dimensions},
-                                   .metadata = {key + header.key_size, header.metadata_size}}});
+                                   .metadata = {key + header.key_size, header.metadata_size},
+                                   .content_hash = header.content_hash}});
       at += RoundUp(record_.fixed_bytes() + header.key_size + header.metadata_size);
     }
     return records;
@@ -241,29 +247,44 @@ class ListWriter::Impl {
 
   void WritePiece(uint32_t list, std::span<const Entry> entries, uint64_t bytes, Stop& stop) {
     stop.Check();
-    if (writer_ != nullptr && writer_->size() + bytes > segment_target_) FinishSegment(stop);
+    if (writer_ != nullptr && writer_->size() + bytes + KeyPlaneBytes(entries) > segment_target_) FinishSegment(stop);
     if (writer_ == nullptr) {
       shape_.object = RandomId();
       writer_ = std::make_unique<SegmentWriter>(shape_, segment_reserve_);
     }
-    writer_->AddPiece(list, entries);
+    writer_->AddPiece(list_ids_[list], entries);
+  }
+
+  uint64_t KeyPlaneBytes(std::span<const Entry> entries) const {
+    uint64_t bytes = 0;
+    uint64_t longest = 0;
+    for (const Entry& entry : entries) {
+      bytes += entry.key.size();
+      longest = std::max<uint64_t>(longest, entry.key.size());
+    }
+    return MostKeyPlaneBytes(shape_.key_kind, entries.size(), bytes, longest);
   }
 
   void FinishSegment(Stop& stop) {
     if (writer_ == nullptr) return;
-    std::vector<Piece> pieces;
-    const Bytes segment = writer_->Finish(&pieces);
+    WrittenSegment segment = writer_->Finish();
     writer_ = nullptr;
-    store_.Put(SegmentKey(shape_.index, shape_.object), segment, ObjectStore::PutMode::kOverwrite, stop);
-    for (Piece& piece : pieces) {
+    store_.Put(SegmentKey(shape_.index, shape_.object), segment.object, ObjectStore::PutMode::kOverwrite, stop);
+    for (Piece& piece : segment.pieces) {
       piece.segment = static_cast<uint32_t>(result_.segments.size());
       result_.pieces.push_back(piece);
     }
-    result_.segments.push_back({shape_.object, segment.size()});
-    result_.bytes += segment.size();
+    result_.segments.push_back({.id = shape_.object,
+                                .length = segment.object.size(),
+                                .entries = segment.entries,
+                                .is_settled = is_settled_,
+                                .keys = segment.keys});
+    result_.bytes += segment.object.size();
   }
 
   SegmentShape shape_;
+  const std::vector<uint32_t> list_ids_;
+  const bool is_settled_;
   const RecordShape record_;
   const size_t segment_target_;
   ObjectStore& store_;
@@ -278,9 +299,9 @@ class ListWriter::Impl {
   WrittenLists result_;
 };
 
-ListWriter::ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, size_t memory_bytes,
-                       ObjectStore& store, SpillFactory& spill)
-    : impl_(std::make_unique<Impl>(shape, lists, memory_bytes, store, spill)) {}
+ListWriter::ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, std::span<const uint32_t> list_ids,
+                       bool is_settled, size_t memory_bytes, ObjectStore& store, SpillFactory& spill)
+    : impl_(std::make_unique<Impl>(shape, lists, list_ids, is_settled, memory_bytes, store, spill)) {}
 ListWriter::~ListWriter() = default;
 
 void ListWriter::Add(uint32_t list, const Entry& entry) { impl_->Add(list, entry); }

@@ -21,7 +21,7 @@ constexpr const char* kHint =
 uint64_t FindHead(ObjectStore& store, const ObjectId& index, Stop& stop) {
   uint64_t head = 0;
   for (const ObjectInfo& object : store.List(OwnerPrefix(index), stop)) {
-    ObjectName name;
+    ParsedKey name;
     if (ParseKey(index, object.key, &name)) head = std::max(head, name.number);
   }
   return head;

@@ -32,11 +32,13 @@ float Unaligned(const float* p) {
 bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source, Stop& stop) {
   const ByteView* bytes = source.Scan();
   if (bytes == nullptr) return false;
-  const SegmentShape shape = ShapeOf(piece);
-  const std::string& object = scope_.navigation.segment_keys[piece.segment];
+  const LiveSegment& segment = scope_.navigation.segments[piece.segment];
+  const SegmentShape shape = scope_.navigation.segment_shape(segment);
+  const std::string& object = segment.key;
   const ScanRange range(*bytes, piece, shape, object, source.trust());
   if (!Select(piece, range, source)) return false;
 
+  piece_number_ = static_cast<uint32_t>(&piece - scope_.navigation.pieces.data());
   scope_.navigation.base->tables.lists.Dequantize(piece.list, centroid_);
   survivors_.clear();
   for (const Visit& visit : visits) {
@@ -54,32 +56,51 @@ bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, Piece
   for (const Visit& visit : visits) {
     stop.Check();
     visit.query->scanned += range.count();
-    visit.query->matched += scope_.is_narrowed() ? passed_ : range.count();
+    visit.query->masked += masked_;
+    visit.query->matched += passed_;
     visit.query->only_seen.insert(keys_seen_.begin(), keys_seen_.end());
     ScoreCodes(range, extension.has_value() ? &*extension : nullptr, *visit.query);
   }
   return true;
 }
 
-// Which entries the filter and the key sets let pass.
+// Which entries masks, filter and key sets let pass.
 bool PieceScanner::Select(const Piece& piece, const ScanRange& range, PieceSource& source) {
+  const std::span<const MaskRun> masks = scope_.navigation.MasksOf(piece);
   keys_seen_.clear();
-  if (!scope_.is_narrowed()) return true;
+  masked_ = 0;
+  passed_ = range.count();
+  is_selective_ = scope_.is_narrowed() || !masks.empty();
+  if (!is_selective_) return true;
   passing_.assign(range.count(), 1);
+  DropMasked(piece, masks);
+  if (scope_.options.only != nullptr) SelectOnly(range);
   if (scope_.options.filter != nullptr) {
     const ByteView* metadata = source.Metadata();
     if (metadata == nullptr) return false;
     MatchMetadata(piece, *metadata, source.trust());
   }
-  SelectKeys(range);
+  if (scope_.is_narrowed()) DropPending(range);
   passed_ = static_cast<uint64_t>(std::count(passing_.begin(), passing_.end(), 1));
   return true;
 }
 
+void PieceScanner::DropMasked(const Piece& piece, std::span<const MaskRun> masks) {
+  const uint32_t end = piece.first + piece.count;
+  for (const MaskRun& mask : masks) {
+    const uint32_t first = std::max(mask.first, piece.first) - piece.first;
+    const uint32_t last = std::min(mask.first + mask.count, end) - piece.first;
+    std::fill(passing_.begin() + first, passing_.begin() + last, 0);
+    masked_ += last - first;
+  }
+}
+
 void PieceScanner::MatchMetadata(const Piece& piece, ByteView bytes, Trust trust) {
-  const std::string& object = scope_.navigation.segment_keys[piece.segment];
-  const MetadataRange rows(bytes, piece, ShapeOf(piece), object, trust);
+  const LiveSegment& segment = scope_.navigation.segments[piece.segment];
+  const std::string& object = segment.key;
+  const MetadataRange rows(bytes, piece, scope_.navigation.segment_shape(segment), object, trust);
   for (size_t i = 0; i < passing_.size(); ++i) {
+    if (passing_[i] == 0) continue;
     try {
       passing_[i] = scope_.options.filter->Match(rows.row(i)) ? 1 : 0;
     } catch (const Error& error) {
@@ -89,19 +110,22 @@ void PieceScanner::MatchMetadata(const Piece& piece, ByteView bytes, Trust trust
   }
 }
 
-void PieceScanner::SelectKeys(const ScanRange& range) {
-  const KeySet* only = scope_.options.only;
+void PieceScanner::SelectOnly(const ScanRange& range) {
+  const KeySet& only = *scope_.options.only;
   for (size_t i = 0; i < range.count(); ++i) {
-    const std::string_view key = AsText(range.key(i));
-    if (only != nullptr) {
-      const auto found = only->find(key);
-      if (found == only->end()) {
-        passing_[i] = 0;
-        continue;
-      }
+    if (passing_[i] == 0) continue;
+    const auto found = only.find(AsText(range.key(i)));
+    if (found == only.end()) {
+      passing_[i] = 0;
+    } else {
       keys_seen_.push_back(&*found);
     }
-    if (passing_[i] == 1 && IsPending(key)) passing_[i] = 0;
+  }
+}
+
+void PieceScanner::DropPending(const ScanRange& range) {
+  for (size_t i = 0; i < range.count(); ++i) {
+    if (passing_[i] == 1 && IsPending(AsText(range.key(i)))) passing_[i] = 0;
   }
 }
 
@@ -118,14 +142,14 @@ void PieceScanner::ScoreSigns(const ScanRange& range, QueryScan& query) {
   query.sign_sums.resize(query.lower_bounds.size());
   query.survivors.resize(query.lower_bounds.size());
   query.list_query.Set(query.rotated, centroid_);
-  const bool has_one_bit = scope_.navigation.delta.bits == 1;
+  const bool has_one_bit = scope_.navigation.shape.bits == 1;
   query.list_query.ScoreSigns(range.sign_plane(), range.residual_norms(), range.sign_scales(), count, kSignSigmas,
                               query.lower_bounds.data(), has_one_bit ? query.upper_bounds.data() : nullptr,
                               query.sign_sums.data());
   float least_dropped = std::numeric_limits<float>::infinity();
   query.survivors.resize(kernels::SelectAtMost(query.lower_bounds.data(), count, query.candidates.limit(),
                                                query.survivors.data(), &least_dropped));
-  if (!scope_.is_narrowed()) {
+  if (!is_selective_) {
     query.candidates.Drop(least_dropped);
     return;
   }
@@ -173,18 +197,8 @@ void PieceScanner::ScoreCodes(const ScanRange& range, const ExtensionRange* exte
       --query.matched;
       continue;
     }
-    candidates.Offer(found.lower_bound, found.score, found.upper_bound, key);
+    candidates.Offer(found.lower_bound, found.score, found.upper_bound, {piece_number_, i}, key);
   }
-}
-
-SegmentShape PieceScanner::ShapeOf(const Piece& piece) const {
-  const Navigation& navigation = scope_.navigation;
-  return {.index = navigation.names.index,
-          .object = navigation.delta.segments[piece.segment].id,
-          .codes = navigation.codes(),
-          .key_kind = navigation.delta.key_kind,
-          .has_metadata = navigation.delta.has_metadata,
-          .raw = navigation.delta.raw};
 }
 
 }  // namespace s3v

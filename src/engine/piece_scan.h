@@ -26,21 +26,25 @@ class PieceScanner {
  public:
   explicit PieceScanner(const ScanScope& scope) : scope_(scope), centroid_(scope.navigation.base->space.dimensions) {}
 
-  // False, and nothing is changed, when a plane that is needed is not at hand.
+  // `piece` is one of the navigation's. False, and nothing is changed, when a plane that is needed is not at hand.
   bool Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source, Stop& stop);
 
  private:
   bool Select(const Piece& piece, const ScanRange& range, PieceSource& source);
+  void DropMasked(const Piece& piece, std::span<const MaskRun> masks);
   void ScoreSigns(const ScanRange& range, QueryScan& query);
   void ScoreCodes(const ScanRange& range, const ExtensionRange* extension, QueryScan& query);
   void MatchMetadata(const Piece& piece, ByteView bytes, Trust trust);
-  void SelectKeys(const ScanRange& range);
+  void SelectOnly(const ScanRange& range);
+  void DropPending(const ScanRange& range);
   bool IsPending(std::string_view key) const;
-  SegmentShape ShapeOf(const Piece& piece) const;
 
   const ScanScope& scope_;
   std::vector<float> centroid_;
-  std::vector<uint8_t> passing_;  // one flag an entry, when the search is narrowed
+  uint32_t piece_number_ = 0;
+  bool is_selective_ = false;     // some entries of the piece may not pass
+  std::vector<uint8_t> passing_;  // then one flag an entry
+  uint64_t masked_ = 0;
   uint64_t passed_ = 0;
   std::vector<const std::string*> keys_seen_;  // of `only`
   std::vector<uint32_t> survivors_;            // of all visits

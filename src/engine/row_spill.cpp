@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "format/content_hash.h"
+
 namespace s3v {
 namespace {
 
@@ -12,6 +14,7 @@ ByteView RawBytes(std::span<const float> values) {
 struct PayloadHeader {
   uint32_t key_size;
   uint32_t metadata_size;
+  uint64_t content_hash;
 };
 
 }  // namespace
@@ -47,7 +50,9 @@ RowSpill::RowSpill(SpillFactory& spill, size_t dimensions, size_t buffer_bytes)
 
 void RowSpill::Append(ByteView key, std::span<const float> vector, ByteView metadata) {
   vectors_.Append(RawBytes(vector));
-  const PayloadHeader header{static_cast<uint32_t>(key.size()), static_cast<uint32_t>(metadata.size())};
+  const PayloadHeader header{.key_size = static_cast<uint32_t>(key.size()),
+                             .metadata_size = static_cast<uint32_t>(metadata.size()),
+                             .content_hash = ContentHash(vector, metadata)};
   payloads_.Append({reinterpret_cast<const uint8_t*>(&header), sizeof header});
   payloads_.Append(key);
   payloads_.Append(metadata);
@@ -64,6 +69,7 @@ void RowSpill::Payloads::Next() {
   const ByteView both = Take(size_t{header.key_size} + header.metadata_size);
   key_ = both.first(header.key_size);
   metadata_ = both.subspan(header.key_size);
+  content_hash_ = header.content_hash;
 }
 
 ByteView RowSpill::Payloads::Take(size_t size) {

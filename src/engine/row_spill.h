@@ -27,7 +27,7 @@ class SpillBuffer {
   std::unique_ptr<SpillFile> file_;
 };
 
-// Vectors, which most passes need alone, lie apart from keys and metadata.
+// Vectors, which most passes need alone, lie apart from keys, metadata and content hashes.
 class RowSpill {
  public:
   RowSpill(SpillFactory& spill, size_t dimensions, size_t buffer_bytes);
@@ -44,6 +44,7 @@ class RowSpill {
     void Next();
     ByteView key() const { return key_; }
     ByteView metadata() const { return metadata_; }
+    uint64_t content_hash() const { return content_hash_; }  // of the row (format/content_hash.h)
 
    private:
     ByteView Take(size_t size);
@@ -55,13 +56,14 @@ class RowSpill {
     uint64_t offset_ = 0;  // behind the buffer
     ByteView key_;
     ByteView metadata_;
+    uint64_t content_hash_ = 0;
   };
 
  private:
   const size_t dimensions_;
   uint64_t rows_ = 0;
   SpillBuffer vectors_;
-  SpillBuffer payloads_;  // (key size u32, metadata size u32, key, metadata){rows}
+  SpillBuffer payloads_;  // (key size u32, metadata size u32, content hash u64, key, metadata){rows}
 };
 
 }  // namespace s3v

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <queue>
 
+#include "engine/raw_vectors.h"
 #include "engine/wave_scan.h"
 #include "ivf/centroid_table.h"
 #include "ivf/probe.h"
@@ -22,14 +24,24 @@ class QuerySearch {
  public:
   QuerySearch(const Navigation& navigation, std::span<const float> query, const SearchOptions& options)
       : scan(navigation, query, options),
+        vector(query.begin(), query.end()),
         navigation_(navigation),
         options_(options),
         ranking_(navigation.base->tables, Placed(navigation, query),
-                 options.probes > 0 ? options.probes : navigation.delta.rule.most) {
-    base_probes_ = CountProbes(ranking_.ranked(), navigation.delta.rule, options.probes);
+                 options.probes > 0 ? options.probes : navigation.state.rule.most) {
+    base_probes_ = CountProbes(ranking_.ranked(), navigation.state.rule, options.probes);
   }
 
   QueryScan scan;
+  const std::vector<float> vector;  // as the user knows it
+
+  // Candidates taken from `scan` whose raw vectors were looked at: they are handed out when nothing nearer can come.
+  struct Later {
+    bool operator()(const Candidate& a, const Candidate& b) const {
+      return a.lower_bound != b.lower_bound ? a.lower_bound > b.lower_bound : a.key > b.key;
+    }
+  };
+  std::priority_queue<Candidate, std::vector<Candidate>, Later> measured;
 
   size_t read() const { return read_; }
   size_t list_count() const { return ranking_.list_count(); }
@@ -49,7 +61,7 @@ class QuerySearch {
   // lie close together, too few candidates remain, and WantedProbes asks for more.
   size_t FirstProbes() {
     const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
-    const double entries_in_all = static_cast<double>(std::max<uint64_t>(navigation_.delta.entries, 1));
+    const double entries_in_all = static_cast<double>(std::max<uint64_t>(navigation_.state.entries, 1));
     const double needed = static_cast<double>(options_.k) / (1 - std::min(left_out / entries_in_all, kMostLeftOut));
     uint64_t entries = 0;
     size_t probes = 0;
@@ -68,7 +80,7 @@ class QuerySearch {
     if (!is_narrowed || options_.probes > 0) return read_;
     if (scan.matched == 0) return doubled;
 
-    const double selectivity = static_cast<double>(scan.matched) / static_cast<double>(scan.scanned);
+    const double selectivity = static_cast<double>(scan.matched) / static_cast<double>(scan.scanned - scan.masked);
     const double least = std::ceil(static_cast<double>(base_probes_) * std::pow(selectivity, kSelectivityExponent));
     const uint64_t matches = kMatchesPerHit * options_.k;
     double wanted = least;
@@ -105,7 +117,11 @@ class Search::Impl {
  public:
   Impl(std::shared_ptr<const Navigation> navigation, std::span<const float> queries, const SearchOptions& options,
        ObjectStore& store)
-      : navigation_(std::move(navigation)), options_(options), store_(store), scope_{*navigation_, options_} {
+      : navigation_(std::move(navigation)),
+        options_(options),
+        store_(store),
+        scope_{*navigation_, options_},
+        raw_(*navigation_, store) {
     const AssignmentSpace& space = navigation_->base->space;
     const auto refuse = [](const std::string& message) { throw Error(Code::kInvalidArgument, message); };
     if (queries.empty() || queries.size() % space.dimensions != 0) {
@@ -113,7 +129,7 @@ class Search::Impl {
              std::to_string(space.dimensions));
     }
     if (!AllFinite(queries)) refuse("the query has elements that are not finite");
-    if (options.filter != nullptr && !navigation_->delta.has_metadata)
+    if (options.filter != nullptr && !navigation_->shape.has_metadata)
       refuse("the index has no metadata columns to filter by");
     for (size_t at = 0; at < queries.size(); at += space.dimensions) {
       const std::span<const float> query = queries.subspan(at, space.dimensions);
@@ -127,15 +143,27 @@ class Search::Impl {
 
   std::vector<Candidate> Next(size_t number, size_t count, double worst, Stop& stop) {
     if (!is_started_) Start(stop);
-    Candidates& candidates = queries_[number]->scan.candidates;
+    QuerySearch& query = *queries_[number];
+    Candidates& candidates = query.scan.candidates;
     const double worst_score = ScoreOf(worst);
+    const LocalReads reading(&store_);
     std::vector<Candidate> found;
     while (found.size() < count) {
-      if (candidates.next_bound() <= worst_score && candidates.waiting() > 0) {
+      const float bound = candidates.next_bound();
+      const bool has_waiting = bound <= worst_score && candidates.waiting() > 0;
+      const double nearest = has_waiting ? std::min(worst, DistanceOf(bound)) : worst;
+      // Bounds are not certain: as many are measured as would be handed out without raw vectors.
+      const bool are_enough = !has_waiting || found.size() + query.measured.size() >= count;
+      if (are_enough && !query.measured.empty() && query.measured.top().lower_bound <= nearest) {
+        found.push_back(query.measured.top());
+        query.measured.pop();
+      } else if (has_waiting && options_.raw_from_store && raw_.exist()) {
+        MeasureAll(query, count - found.size(), worst_score, stop);
+      } else if (has_waiting) {
+        stop.Check();
         const auto kept = candidates.Take();
-        found.push_back({kept->key, DistanceOf(kept->estimate), DistanceOf(kept->lower_bound)});
-      } else if (!MayHaveDropped(candidates, worst_score) ||
-                 !ReadAgain(*queries_[number], count - found.size(), stop)) {
+        if (!MeasureLocal(query, *kept)) found.push_back(AsCoded(*kept));
+      } else if (!MayHaveDropped(candidates, worst_score) || !ReadAgain(query, count - found.size(), stop)) {
         break;
       }
     }
@@ -190,6 +218,54 @@ class Search::Impl {
     is_started_ = true;
   }
 
+  // By its code alone.
+  Candidate AsCoded(const Candidates::Kept& kept) const {
+    return {kept.key, DistanceOf(kept.estimate), DistanceOf(kept.lower_bound)};
+  }
+
+  // False when its raw vector is not at hand.
+  bool MeasureLocal(QuerySearch& query, const Candidates::Kept& kept) {
+    const auto distance = raw_.FindLocal(kept.place, query.vector);
+    if (distance.has_value()) query.measured.push({kept.key, distance->estimate, distance->lower_bound});
+    return distance.has_value();
+  }
+
+  // All that may be among the nearest, at least `least` while there are so many; one wave, unless in_flight_bytes
+  // splits it. What the budget forbids is left as its code has it.
+  void MeasureAll(QuerySearch& query, size_t least, double worst_score, Stop& stop) {
+    Candidates& candidates = query.scan.candidates;
+    const float limit = candidates.limit();
+    std::vector<Candidates::Kept> missing;
+    for (size_t taken = 0;; ++taken) {
+      const float bound = candidates.next_bound();
+      if (candidates.waiting() == 0 || bound > worst_score || (bound > limit && taken >= least)) break;
+      stop.Check();
+      Candidates::Kept kept = *candidates.Take();
+      if (!MeasureLocal(query, kept)) missing.push_back(std::move(kept));
+    }
+    const size_t at_once = std::max<uint64_t>(1, options_.in_flight_bytes / raw_.bytes());
+    for (size_t first = 0; first < missing.size(); first += at_once) {
+      const auto some = std::span(missing).subspan(first, std::min(at_once, missing.size() - first));
+      std::vector<Candidate> found;
+      std::vector<EntryPlace> places;
+      for (const Candidates::Kept& kept : some) {
+        found.push_back(AsCoded(kept));
+        places.push_back(kept.place);
+      }
+      if (FitsBudget(some.size() * raw_.bytes())) {
+        bytes_asked_ += some.size() * raw_.bytes();
+        raw_.Fetch(
+            places, query.vector,
+            [&](size_t i, const RawDistance& distance) {
+              found[i].estimate = distance.estimate;
+              found[i].lower_bound = distance.lower_bound;
+            },
+            stop);
+      }
+      for (Candidate& candidate : found) query.measured.push(std::move(candidate));
+    }
+  }
+
   static bool MayHaveDropped(const Candidates& candidates, double worst_score) {
     return std::isfinite(candidates.least_dropped()) ? candidates.least_dropped() <= worst_score
                                                      : candidates.least_dropped() < 0;
@@ -208,7 +284,7 @@ class Search::Impl {
 
   std::span<const Piece> PiecesOf(const RankedList& ranked) const {
     const uint32_t first = navigation_->first_piece[ranked.list];
-    return std::span(navigation_->delta.pieces).subspan(first, navigation_->first_piece[ranked.list + 1] - first);
+    return std::span(navigation_->pieces).subspan(first, navigation_->first_piece[ranked.list + 1] - first);
   }
 
   // Reads, for every query, the lists up to the number it wants. False when there was nothing more to read, or the
@@ -259,10 +335,12 @@ class Search::Impl {
     const uint64_t scanned = query.scan.scanned;
     const uint64_t scored = query.scan.scored;
     const uint64_t matched = query.scan.matched;
+    const uint64_t masked = query.scan.masked;
     Read(visits, stop);
     query.scan.scanned = scanned;
     query.scan.scored = scored;
     query.scan.matched = matched;
+    query.scan.masked = masked;
     return true;
   }
 
@@ -291,6 +369,7 @@ class Search::Impl {
   const SearchOptions options_;
   ObjectStore& store_;
   const ScanScope scope_;
+  RawVectors raw_;
   std::vector<std::unique_ptr<QuerySearch>> queries_;
   uint64_t bytes_asked_ = 0;
   bool budget_reached_ = false;

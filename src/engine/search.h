@@ -33,13 +33,17 @@ struct SearchOptions {
   size_t probes = 0;       // 0: the version's rule; otherwise that many lists (still widened while fewer than k match)
   uint64_t max_bytes = 0;  // 0: no budget; else reading stops before it would be exceeded
   uint64_t in_flight_bytes = 32u << 20;  // ranges asked for at once; more lists than that are read in further waves
-  const Expression* filter = nullptr;    // not owned
-  const KeySet* only = nullptr;          // not owned: nothing else may come back
-  const KeySet* without = nullptr;       // not owned: pending keys, which the caller adds from the source
+  // Distances come from raw vectors wherever the local cache has them. This asks the store for those that it has not,
+  // of the candidates that may be among the k nearest: for callers that have no other exact vectors. One more wave.
+  bool raw_from_store = false;
+  const Expression* filter = nullptr;  // not owned
+  const KeySet* only = nullptr;        // not owned: nothing else may come back
+  const KeySet* without = nullptr;     // not owned: pending keys, which the caller adds from the source
 };
 
 // Bounds and estimates are in the user's units. A bound holds at the probability that kCodeSigmas stands for
-// (wave_scan.cpp).
+// (piece_scan.cpp), but for those from raw vectors, which are certain: both are the exact distance (ivf/distance.h, the
+// same bits) where the raw plane has whole floats.
 struct Candidate {
   std::string key;
   double estimate = 0;

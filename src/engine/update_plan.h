@@ -21,16 +21,19 @@ struct UpdateSizes {
   };
   std::vector<Segment> segments;
   struct List {
-    uint64_t live = 0;          // entries after the changes, new rows included (by the old base's nearest list)
-    uint64_t fresh = 0;         // of them in fresh segments or new
-    uint32_t owner = kNoOwner;  // the settled segment that most of its settled entries lie in
+    uint64_t live = 0;   // entries after the changes, new rows included (by the old base's nearest list)
+    uint64_t fresh = 0;  // of them in fresh segments or new
+    // The settled segment that most of its settled entries lie in; where there are none, that of a list nearby.
+    uint32_t owner = kNoOwner;
+    bool is_made = false;  // by this update, from split lists: all its entries are new and go into settled segments
   };
   static constexpr uint32_t kNoOwner = UINT32_MAX;
   std::vector<List> lists;
   uint64_t new_entries = 0;
   uint64_t entry_bytes = 1;  // about, of one entry with its key, metadata and key-plane entry
   uint64_t base_bytes = 0;
-  uint64_t written_since_base = 0;  // entries, before this update
+  uint64_t segment_bytes = 1;       // that a segment has at most
+  uint64_t changed_since_base = 0;  // entries: those before this update, and those that it removes
   uint64_t calibrated_entries = 0;
   size_t wanted_lists = 0;  // option; 0: ChooseLists
   size_t dimensions = 0;

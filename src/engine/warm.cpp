@@ -13,21 +13,26 @@ constexpr uint64_t kWaveBytes = 16u << 20;
 
 struct Ranges {
   std::vector<RangeRequest> requests;
-  std::vector<uint32_t> segments;  // that each lies in
+  std::vector<uint32_t> segments;      // that each lies in
+  std::vector<uint64_t> part_lengths;  // of what in each has a checksum of its own
 };
 
 Ranges RangesOf(const Navigation& navigation) {
   Ranges ranges;
-  const auto add = [&](const Piece& piece, uint64_t offset, uint64_t length) {
+  const auto add = [&](const Piece& piece, uint64_t offset, uint64_t length, uint64_t part_length) {
     if (length == 0) return;
-    ranges.requests.push_back({navigation.segment_keys[piece.segment], offset, length});
+    ranges.requests.push_back({navigation.segments[piece.segment].key, offset, length});
     ranges.segments.push_back(piece.segment);
+    ranges.part_lengths.push_back(part_length);
   };
-  for (const Piece& piece : navigation.delta.pieces) {
-    add(piece, piece.scan_offset, piece.scan_length);
-    add(piece, piece.extension_offset(), piece.extension_length);
+  for (const Piece& piece : navigation.pieces) {
+    add(piece, piece.scan_offset, piece.scan_length, piece.scan_length);
+    add(piece, piece.extension_offset(), piece.extension_length, piece.extension_length);
   }
-  for (const Piece& piece : navigation.delta.pieces) add(piece, piece.metadata_offset, piece.metadata_length);
+  for (const Piece& piece : navigation.pieces)
+    add(piece, piece.metadata_offset, piece.metadata_length, piece.metadata_length);
+  const uint64_t vector = RawBytes(navigation.shape.raw, navigation.shape.dimensions);
+  for (const Piece& piece : navigation.pieces) add(piece, piece.raw_offset, piece.count * vector, vector);
   return ranges;
 }
 
@@ -50,7 +55,10 @@ void Warm(const Navigation& navigation, uint64_t max_bytes, ObjectStore& store, 
           stop.Check();
           const RangeRequest& request = ranges[first + i];
           try {
-            CheckRange(range, navigation.delta.segments[all.segments[first + i]].id, request.offset, request.key);
+            const ObjectId& segment = navigation.segments[all.segments[first + i]].info.id;
+            const uint64_t length = all.part_lengths[first + i];
+            for (uint64_t from = 0; from < range.size(); from += length)
+              CheckRange(range.subspan(from, length), segment, request.offset + from, request.key);
           } catch (const Error& error) {
             // Not kept: a query asks again, and heals or reports it.
             if (error.code() != Code::kCorrupted) throw;

@@ -181,7 +181,7 @@ class Wave {
 
   // Reuses the memory of the key.
   void SetRequest(const Piece& piece, Plane plane, RangeRequest* request) const {
-    request->key = scope_.navigation.segment_keys[piece.segment];
+    request->key = scope_.navigation.segments[piece.segment].key;
     request->offset = 0;
     request->length = 0;
     if (plane == kScan) {
@@ -209,9 +209,9 @@ class Wave {
 
 QueryScan::QueryScan(const Navigation& navigation, std::span<const float> query, const SearchOptions& options)
     : rotated(query.begin(), query.end()),
-      list_query(navigation.codes(), navigation.base->space.metric, QueryBits(navigation.delta.bits)),
-      candidates(WantedFor(options), CapacityFor(options, navigation.delta.bits),
-                 navigation.delta.has_duplicates ? 2 : 1) {
+      list_query(navigation.codes(), navigation.base->space.metric, QueryBits(navigation.shape.bits)),
+      candidates(WantedFor(options), CapacityFor(options, navigation.shape.bits),
+                 navigation.shape.has_duplicates ? 2 : 1) {
   const AssignmentSpace& space = navigation.base->space;
   if (space.metric == Metric::kCosine) space.PlaceQuery(query, rotated);
   navigation.base->rotation.Apply(rotated, rotated);

@@ -20,6 +20,7 @@ struct QueryScan {
   ListQuery list_query;
   Candidates candidates;
   uint64_t scanned = 0;
+  uint64_t masked = 0;  // of the scanned
   uint64_t scored = 0;
   uint64_t matched = 0;
   std::unordered_set<const std::string*> only_seen;  // keys of `only` that some entry has

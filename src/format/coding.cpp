@@ -96,6 +96,22 @@ ByteView Decoder::Take(uint64_t size) {
   return taken;
 }
 
+uint8_t Decoder::ReadNumber(int first, int last, const char* what) {
+  const uint64_t offset = this->offset();
+  const auto number = Read<uint8_t>();
+  if (number < first || number > last) {
+    FailAt(offset, std::string(what) + " " + std::to_string(number) + " is unknown");
+  }
+  return number;
+}
+
+void Decoder::RequireZero(uint64_t size) {
+  const uint64_t offset = this->offset();
+  for (const uint8_t byte : Take(size)) {
+    if (byte != 0) FailAt(offset, "a reserved field is not zero");
+  }
+}
+
 void Decoder::FailAt(uint64_t offset, const std::string& what) const { ThrowCorrupted(key_, offset, what); }
 
 void AppendRangeChecksum(Bytes& out, const ObjectId& object, size_t start, uint64_t offset) {

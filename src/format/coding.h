@@ -16,7 +16,7 @@ namespace s3v {
 inline constexpr size_t kHeaderSize = 48;
 
 // One number for all kinds of objects.
-inline constexpr uint16_t kFormat = 2;
+inline constexpr uint16_t kFormat = 3;
 
 struct ObjectHeader {
   char kind = 0;  // 'O' owner, 'M' manifest, 'B' navigation base, 'D' navigation delta, 'G' segment
@@ -55,6 +55,11 @@ class Decoder {
     return values;
   }
   ByteView Take(uint64_t size);
+  // A number from `first` to `last`; `what` names it in errors.
+  uint8_t ReadNumber(int first, int last, const char* what);
+  bool ReadFlag() { return ReadNumber(0, 1, "flag") == 1; }
+  // Filler that a later format may give a meaning: refused, not ignored, when it is not zero.
+  void RequireZero(uint64_t size);
   size_t left() const { return bytes_.size(); }
   uint64_t offset() const { return base_ + taken_; }
   // Throws kCorrupted naming the place where reading stands, or another one.

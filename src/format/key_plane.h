@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -17,6 +18,7 @@
 namespace s3v {
 
 inline constexpr size_t kKeysPerBlock = 256;
+inline constexpr size_t kKeyBytesPerBlock = 64u << 10;  // as written: room for one of any length
 
 // One entry. Of a row that lies in two lists of the segment there are two, with one key and one hash.
 struct KeyEntry {
@@ -28,7 +30,13 @@ struct KeyEntry {
 };
 
 // Appends the plane to `object`, whose end is where it begins: blocks, then the index. `entries` are sorted.
+// Keys may be views into `object`.
 KeyPlanePlace AppendKeyPlane(Bytes& object, const SegmentShape& shape, std::span<const KeyEntry> entries);
+
+// Bytes that a plane of `entries` keys has at most, when they are `key_bytes` together (looked at where keys are text)
+// and none is longer than `longest_key`. Exact for keys of fixed width, and for empty ones; so with zeros, what it has
+// at least.
+uint64_t MostKeyPlaneBytes(KeyKind kind, uint64_t entries, uint64_t key_bytes, uint64_t longest_key);
 
 // A decoded index of blocks; owns what it says.
 struct KeyBlockPlace {
@@ -50,8 +58,8 @@ std::pair<size_t, size_t> BlocksOf(std::span<const KeyBlockPlace> blocks, ByteVi
 // A decoded block: views into the bytes it was made from, any alignment.
 class KeyBlock {
  public:
-  // Throws kCorrupted unless checksum, count and lengths fit, positions are below `entries` and keys ascend (with
-  // positions ascending among equal ones).
+  // Throws kCorrupted unless checksum, count, first key and lengths fit, positions are below `entries` and keys ascend
+  // (with positions ascending among equal ones).
   KeyBlock(ByteView bytes, const KeyBlockPlace& place, const SegmentShape& shape, uint32_t entries,
            const std::string& key, Trust trust = Trust::kVerify);
   size_t count() const { return count_; }

@@ -23,13 +23,27 @@ Enum Named(const std::string_view (&names)[n], const JsonMembers& members, const
   members.Fail(std::string("member \"") + member + "\" is unknown: " + name);
 }
 
-json Described(const ObjectId& id, uint64_t length) { return {{"id", IdText(id)}, {"length", length}}; }
+json Described(const ObjectName& name) { return {{"id", IdText(name.id)}, {"length", name.length}}; }
+
+json Described(const std::vector<ObjectName>& names) {
+  json described = json::array();
+  for (const ObjectName& name : names) described.push_back(Described(name));
+  return described;
+}
+
+ObjectName NameOf(const JsonMembers& described) {
+  return {.id = described.Id("id"), .length = described.Unsigned("length")};
+}
+
+std::vector<ObjectName> NamesOf(const json& described, const std::string& key) {
+  std::vector<ObjectName> names;
+  for (const json& name : described) names.push_back(NameOf(JsonMembers(name, key)));
+  return names;
+}
 
 }  // namespace
 
 Bytes EncodeManifest(const Manifest& manifest) {
-  json segments = json::array();
-  for (const SegmentInfo& segment : manifest.segments) segments.push_back(Described(segment.id, segment.length));
   const json text = {
       {"metric", kMetrics[static_cast<size_t>(manifest.metric)]},
       {"dimensions", manifest.dimensions},
@@ -39,10 +53,11 @@ Bytes EncodeManifest(const Manifest& manifest) {
       {"duplicates", manifest.has_duplicates},
       {"metadata_columns", manifest.metadata_columns},
       {"rows", manifest.rows},
+      {"entries", manifest.entries},
       {"lists", manifest.lists},
-      {"base", Described(manifest.base, manifest.base_length)},
-      {"delta", Described(manifest.delta, manifest.delta_length)},
-      {"segments", std::move(segments)},
+      {"base", Described(manifest.base)},
+      {"deltas", Described(manifest.deltas)},
+      {"segments", Described(manifest.segments)},
       {"created", manifest.created},
   };
   return EncodeJsonObject({.kind = 'M', .index = manifest.index, .object = manifest.id}, text);
@@ -66,15 +81,12 @@ Manifest DecodeManifest(ByteView object, const ObjectId& index, const ObjectId& 
     manifest.metadata_columns.push_back(column.get<std::string>());
   }
   manifest.rows = members.Unsigned("rows");
+  manifest.entries = members.Unsigned("entries");
   manifest.lists = members.Unsigned("lists");
-  manifest.base = members.Object("base").Id("id");
-  manifest.base_length = members.Object("base").Unsigned("length");
-  manifest.delta = members.Object("delta").Id("id");
-  manifest.delta_length = members.Object("delta").Unsigned("length");
-  for (const json& segment : members.Array("segments")) {
-    const JsonMembers info(segment, key);
-    manifest.segments.push_back({info.Id("id"), info.Unsigned("length")});
-  }
+  manifest.base = NameOf(members.Object("base"));
+  manifest.deltas = NamesOf(members.Array("deltas"), key);
+  if (manifest.deltas.empty()) members.Fail("a version without a delta");
+  manifest.segments = NamesOf(members.Array("segments"), key);
   manifest.created = members.Integer("created");
   return manifest;
 }

@@ -8,10 +8,12 @@
 //           | 0x04 f64                   binary floating point; NaN and infinities allowed
 //           | 0x05 u32 length, ascii     decimal, as PostgreSQL prints a numeric ("NaN", "Infinity" included)
 //           | 0x06 u32 length, utf-8     text (text, varchar, uuid, enum label)
-//           | 0x07 i64                   microseconds since 2000-01-01 (date, timestamp, timestamptz); int64 min/max =
-//           -/+ infinity | 0x08 u32 count, value{count}   list; elements are scalars (tags 1 to 7); SQL NULL elements
-//           are left out | 0x09 u32 length, json text jsonb that is an object, a null, or a list with such elements:
-//           exists, equals nothing
+//           | 0x07 i64                   microseconds since 2000-01-01 (date, timestamp, timestamptz); the least
+//                                      and the greatest int64 are -infinity and infinity
+//           | 0x08 u32 count, value{count}
+//                                      list; elements are scalars (tags 1 to 7); SQL NULL elements are left out
+//           | 0x09 u32 length, json    jsonb text that is an object, a null, or a list with such elements: exists,
+//                                      equals nothing
 // All integers little-endian. Lengths are checked against the bytes at hand before use.
 #pragma once
 

@@ -65,11 +65,11 @@ std::string NavigationKey(const ObjectId& index, const ObjectId& id) {
 }
 std::string SegmentKey(const ObjectId& index, const ObjectId& id) { return Name(index, kSegmentFolder, IdText(id)); }
 
-bool ParseKey(const ObjectId& index, const std::string& key, ObjectName* name) {
+bool ParseKey(const ObjectId& index, const std::string& key, ParsedKey* name) {
   const std::string prefix = IndexPrefix(index);
   if (!key.starts_with(prefix)) return false;
   const std::string_view rest = std::string_view(key).substr(prefix.size());
-  ObjectName found;
+  ParsedKey found;
   if (rest.starts_with(kOwnerFolder)) {
     found.kind = ObjectKind::kOwner;
     if (!ParseNumber(rest.substr(kOwnerFolder.size()), &found.number)) return false;

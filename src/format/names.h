@@ -17,7 +17,7 @@ namespace s3v {
 
 enum class ObjectKind { kOwner, kManifest, kNavigation, kSegment };
 
-struct ObjectName {
+struct ParsedKey {
   ObjectKind kind = ObjectKind::kManifest;
   ObjectId id{};        // not for owner markers
   uint64_t number = 0;  // owner markers only
@@ -34,6 +34,6 @@ std::string NavigationKey(const ObjectId& index, const ObjectId& id);
 std::string SegmentKey(const ObjectId& index, const ObjectId& id);
 
 // Answers false for a key that does not fit the grammar above exactly, or belongs to another index.
-bool ParseKey(const ObjectId& index, const std::string& key, ObjectName* name);
+bool ParseKey(const ObjectId& index, const std::string& key, ParsedKey* name);
 
 }  // namespace s3v

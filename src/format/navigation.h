@@ -23,6 +23,7 @@ namespace s3v {
 // A decoded base. The tables are views into the object, which is used in place (mapped): it must live as long as they.
 struct NavigationBase {
   AssignmentSpace space;
+  uint64_t rotation_seed = 0;  // that the rotation is made from
   Rotation rotation;
   CentroidTables tables;
   const uint8_t* list_ids = nullptr;  // u32[tables.lists.count], unaligned; each once, below next_list_id
@@ -85,7 +86,7 @@ struct VersionState {
   uint64_t entries = 0;  // rows with their duplicates: what segments hold less what is masked
   ProbeRule rule;
   uint64_t calibrated_entries = 0;  // entries there were when the rule was chosen
-  uint64_t written_since_base = 0;  // entries that syncs wrote since the base was
+  uint64_t written_since_base = 0;  // entries that syncs added or removed since the base was written
   bool operator==(const VersionState&) const = default;
 };
 

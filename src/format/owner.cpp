@@ -5,13 +5,16 @@
 namespace s3v {
 namespace {
 
-// Markers are the one kind of object whose bytes did not change with format 2. Those of format 1 are read, so that an
-// index which an earlier release wrote can be rebuilt: its fence has to be passed first.
+// Markers are the one kind of object whose bytes never changed with the format. Those of older ones are read, so that
+// an index which an earlier release wrote can be rebuilt: its fence has to be passed first.
 constexpr uint16_t kFirstFormat = 1;
 
-bool HasFormat(ByteView object, uint16_t format) {
+uint16_t FormatToExpect(ByteView object) {
   constexpr size_t kFormatOffset = 4;
-  return object.size() >= kHeaderSize && std::memcmp(object.data() + kFormatOffset, &format, sizeof format) == 0;
+  if (object.size() < kHeaderSize) return kFormat;
+  uint16_t format;
+  std::memcpy(&format, object.data() + kFormatOffset, sizeof format);
+  return format >= kFirstFormat && format < kFormat ? format : kFormat;
 }
 
 ObjectId NumberAsId(uint64_t number) {
@@ -32,8 +35,8 @@ Bytes EncodeOwner(const OwnerMarker& marker, const ObjectId& index) {
 }
 
 OwnerMarker DecodeOwner(ByteView object, const ObjectId& index, uint64_t number, const std::string& key) {
-  ObjectHeader expected{.kind = 'O', .index = index, .object = NumberAsId(number)};
-  if (HasFormat(object, kFirstFormat)) expected.format = kFirstFormat;
+  const ObjectHeader expected{
+      .kind = 'O', .format = FormatToExpect(object), .index = index, .object = NumberAsId(number)};
   const nlohmann::json text = DecodeJsonObject(object, expected, key);
   const JsonMembers members(text, key);
   OwnerMarker marker;

@@ -19,7 +19,7 @@ struct OwnerMarker {
 };
 
 Bytes EncodeOwner(const OwnerMarker& marker, const ObjectId& index);
-// Throws kCorrupted, kNotSupported. Markers of format 1 are read as well.
+// Throws kCorrupted, kNotSupported. Markers of older formats are read as well.
 OwnerMarker DecodeOwner(ByteView object, const ObjectId& index, uint64_t number, const std::string& key);
 
 }  // namespace s3v

@@ -1,33 +1,19 @@
 #include "format/segment.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "format/coding.h"
 #include "format/half.h"
+#include "format/items.h"
+#include "format/key_plane.h"
 
 namespace s3v {
 namespace {
 
 constexpr uint64_t kFactorSize = sizeof(float);
-constexpr uint64_t kEndSize = sizeof(uint32_t);
-constexpr uint64_t kChecksumSize = sizeof(uint32_t);
 constexpr uint64_t kFrameSize = 2 * sizeof(uint32_t) + kChecksumSize;  // count, list and checksum of a range
-
-template <class T>
-T ReadAt(const uint8_t* array, size_t i) {
-  T value;
-  std::memcpy(&value, array + i * sizeof(T), sizeof(T));
-  return value;
-}
-
-bool HasEnds(KeyKind kind) { return KeyWidth(kind) == 0; }
-
-// `count` items of `size` bytes. The product may be beyond any number: what is left decides.
-const uint8_t* TakeItems(Decoder& decoder, uint64_t count, uint64_t size) {
-  if (size > 0 && count > decoder.left() / size) decoder.Fail("a length leaves the range");
-  return decoder.Take(count * size).data();
-}
 
 const uint8_t* TakeFactors(Decoder& decoder, uint64_t count) {
   const uint64_t offset = decoder.offset();
@@ -35,25 +21,6 @@ const uint8_t* TakeFactors(Decoder& decoder, uint64_t count) {
   const size_t bad = FindNoLength(factors, count, std::numeric_limits<float>::infinity());
   if (bad < count) decoder.FailAt(offset + bad * kFactorSize, "a factor is negative or no number");
   return factors;
-}
-
-// Ends must not go back, and the last must be the end of the bytes they divide.
-void CheckEnds(const uint8_t* ends, size_t count, size_t size, size_t max_item, uint64_t offset,
-               const std::string& key) {
-  uint64_t before = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto end = ReadAt<uint32_t>(ends, i);
-    if (end < before || end > size || end - before > max_item) {
-      ThrowCorrupted(key, offset + i * kEndSize, "the end of an item lies outside its plane");
-    }
-    before = end;
-  }
-  if (before != size) ThrowCorrupted(key, offset, "the ends of the items do not cover their plane");
-}
-
-ByteView Item(const uint8_t* ends, ByteView bytes, size_t i) {
-  const size_t begin = i == 0 ? 0 : ReadAt<uint32_t>(ends, i - 1);
-  return bytes.subspan(begin, ReadAt<uint32_t>(ends, i) - begin);
 }
 
 // Checks length and checksum, and the two numbers that every range of a piece begins with.
@@ -66,20 +33,8 @@ Decoder OpenRange(ByteView bytes, uint64_t offset, uint64_t length, const Piece&
   if (decoder.Read<uint32_t>() != piece.count) {
     ThrowCorrupted(key, offset, "the range has another count than the piece");
   }
-  if (decoder.Read<uint32_t>() != piece.list) ThrowCorrupted(key, offset, "the range belongs to another list");
+  if (decoder.Read<uint32_t>() != piece.list_id) ThrowCorrupted(key, offset, "the range belongs to another list");
   return decoder;
-}
-
-template <class GetItem>
-void AppendEnds(Bytes& out, std::span<const Entry> entries, GetItem get_item) {
-  uint64_t end = 0;
-  for (const Entry& entry : entries) {
-    end += get_item(entry).size();
-    if (end > std::numeric_limits<uint32_t>::max()) {
-      throw Error(Code::kLimitExceeded, "a list of the index holds too many bytes");
-    }
-    Append(out, static_cast<uint32_t>(end));
-  }
 }
 
 template <class GetFactor>
@@ -172,28 +127,30 @@ SegmentWriter::SegmentWriter(const SegmentShape& shape, size_t expected_bytes) :
 }
 
 uint64_t SegmentWriter::size() const {
-  uint64_t vectors = 0;
-  if (shape_.raw != RawPlane::kNone) {
-    for (const Piece& piece : pieces_) vectors += piece.count;
-  }
-  return object_.size() + metadata_.size() + raw_.size() + kChecksumSize * (metadata_sizes_.size() + vectors);
+  const uint64_t vectors = shape_.raw == RawPlane::kNone ? 0 : keys_.size();
+  return object_.size() + metadata_.size() + raw_.size() + kChecksumSize * (metadata_sizes_.size() + vectors) +
+         MostKeyPlaneBytes(shape_.key_kind, keys_.size(), key_bytes_, longest_key_);
 }
 
-void SegmentWriter::AddPiece(uint32_t list, std::span<const Entry> entries) {
-  Piece piece{.list = list, .count = static_cast<uint32_t>(entries.size()), .scan_offset = object_.size()};
+void SegmentWriter::AddPiece(uint32_t list_id, std::span<const Entry> entries) {
+  const auto get_key = [](const Entry& entry) { return entry.key; };
+  Piece piece{.list_id = list_id,
+              .count = static_cast<uint32_t>(entries.size()),
+              .first = static_cast<uint32_t>(keys_.size()),
+              .scan_offset = object_.size()};
   Append(object_, piece.count);
-  Append(object_, list);
+  Append(object_, list_id);
   AppendFactors(object_, entries, [](const Entry& entry) { return entry.sign_factors.residual_norm; });
   AppendFactors(object_, entries, [](const Entry& entry) { return entry.sign_factors.scale; });
   AppendSignPlane(object_, shape_.codes, entries);
-  if (HasEnds(shape_.key_kind)) AppendEnds(object_, entries, [](const Entry& entry) { return entry.key; });
-  for (const Entry& entry : entries) Append(object_, entry.key);
+  AppendKeys(object_, shape_.key_kind, entries, get_key);
+  NoteKeys(entries);
   AppendRangeChecksum(object_, shape_.object, piece.scan_offset, piece.scan_offset);
   piece.scan_length = object_.size() - piece.scan_offset;
 
   if (shape_.codes.bits > 1) {
     Append(object_, piece.count);
-    Append(object_, list);
+    Append(object_, list_id);
     AppendFactors(object_, entries, [](const Entry& entry) { return entry.code_factors.scale; });
     AppendFactors(object_, entries, [](const Entry& entry) { return entry.code_factors.error; });
     for (const Entry& entry : entries) AppendWords(object_, entry.extension);
@@ -204,9 +161,8 @@ void SegmentWriter::AddPiece(uint32_t list, std::span<const Entry> entries) {
   if (shape_.has_metadata) {
     const size_t start = metadata_.size();
     Append(metadata_, piece.count);
-    Append(metadata_, list);
-    AppendEnds(metadata_, entries, [](const Entry& entry) { return entry.metadata; });
-    for (const Entry& entry : entries) Append(metadata_, entry.metadata);
+    Append(metadata_, list_id);
+    AppendDivided(metadata_, entries, [](const Entry& entry) { return entry.metadata; });
     metadata_sizes_.push_back(metadata_.size() - start);
   }
   if (shape_.raw != RawPlane::kNone) {
@@ -215,7 +171,20 @@ void SegmentWriter::AddPiece(uint32_t list, std::span<const Entry> entries) {
   pieces_.push_back(piece);
 }
 
-Bytes SegmentWriter::Finish(std::vector<Piece>* pieces) {
+// The keys are the last bytes of the object, where they stay: to know their places is enough.
+void SegmentWriter::NoteKeys(std::span<const Entry> entries) {
+  uint64_t end = object_.size();
+  for (const Entry& entry : entries) end -= entry.key.size();
+  for (const Entry& entry : entries) {
+    const size_t size = entry.key.size();
+    keys_.push_back({.offset = end, .content_hash = entry.content_hash, .size = static_cast<uint32_t>(size)});
+    end += size;
+    key_bytes_ += size;
+    longest_key_ = std::max(longest_key_, size);
+  }
+}
+
+WrittenSegment SegmentWriter::Finish() {
   // Only here are the places of the metadata ranges and of the vectors known, which their checksums include.
   object_.reserve(size());
   size_t taken = 0;
@@ -239,8 +208,23 @@ Bytes SegmentWriter::Finish(std::vector<Piece>* pieces) {
       }
     }
   }
-  *pieces = std::move(pieces_);
-  return std::move(object_);
+  const KeyPlanePlace keys = AppendKeyPlane(object_, shape_, SortedKeys());
+  return {.object = std::move(object_),
+          .pieces = std::move(pieces_),
+          .entries = static_cast<uint32_t>(keys_.size()),
+          .keys = keys};
+}
+
+std::vector<KeyEntry> SegmentWriter::SortedKeys() const {
+  std::vector<KeyEntry> entries;
+  entries.reserve(keys_.size());
+  for (const KeyInObject& key : keys_) {
+    entries.push_back({.key = ByteView(object_).subspan(key.offset, key.size),
+                       .position = static_cast<uint32_t>(entries.size()),
+                       .content_hash = key.content_hash});
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
 }
 
 ScanRange::ScanRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key, Trust trust)
@@ -250,20 +234,12 @@ ScanRange::ScanRange(ByteView bytes, const Piece& piece, const SegmentShape& sha
   scales_ = reinterpret_cast<const float*>(TakeFactors(decoder, count_));
   const uint64_t blocks = (uint64_t{piece.count} + kSignBlock - 1) / kSignBlock;
   signs_ = TakeItems(decoder, blocks, kSignBlock * shape.codes.sign_bytes());
-  if (key_width_ > 0) {
-    keys_ = {TakeItems(decoder, count_, key_width_), count_ * key_width_};
-  } else {
-    const uint64_t offset = decoder.offset();
-    key_ends_ = TakeItems(decoder, count_, kEndSize);
-    keys_ = decoder.Take(decoder.left());
-    CheckEnds(key_ends_, count_, keys_.size(), kMaxKeyBytes, offset, key);
-  }
-  if (decoder.left() != 0) decoder.Fail("bytes follow the last plane");
+  const Items keys = TakeKeys(decoder, shape.key_kind, count_);
+  key_ends_ = keys.ends;
+  keys_ = keys.bytes;
 }
 
-ByteView ScanRange::key(size_t i) const {
-  return key_width_ > 0 ? keys_.subspan(i * key_width_, key_width_) : Item(key_ends_, keys_, i);
-}
+ByteView ScanRange::key(size_t i) const { return KeyAt(key_width_, key_ends_, keys_, i); }
 
 uint64_t ExtensionFactorsEnd(size_t count) { return 2 * sizeof(uint32_t) + 2 * sizeof(float) * count; }
 
@@ -288,13 +264,12 @@ CodeFactors ExtensionRange::factors(size_t i) const {
 MetadataRange::MetadataRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key,
                              Trust trust) {
   Decoder decoder = OpenRange(bytes, piece.metadata_offset, piece.metadata_length, piece, shape, key, trust);
-  const uint64_t offset = decoder.offset();
-  ends_ = TakeItems(decoder, piece.count, kEndSize);
-  rows_ = decoder.Take(decoder.left());
-  CheckEnds(ends_, piece.count, rows_.size(), std::numeric_limits<uint32_t>::max(), offset, key);
+  const Items rows = TakeDivided(decoder, piece.count, std::numeric_limits<uint32_t>::max());
+  ends_ = rows.ends;
+  rows_ = rows.bytes;
 }
 
-ByteView MetadataRange::row(size_t i) const { return Item(ends_, rows_, i); }
+ByteView MetadataRange::row(size_t i) const { return ItemAt(ends_, rows_, i); }
 
 void DecodeRaw(ByteView bytes, uint64_t offset, const SegmentShape& shape, const std::string& key,
                std::span<float> vector, Trust trust) {

@@ -101,6 +101,8 @@ struct KeyPlanePlace {
   bool operator==(const KeyPlanePlace&) const = default;
 };
 
+struct KeyEntry;  // key_plane.h
+
 // A finished segment.
 struct WrittenSegment {
   Bytes object;
@@ -114,7 +116,8 @@ class SegmentWriter {
  public:
   // `expected_bytes` is set aside at once, so that the object does not grow by copying.
   explicit SegmentWriter(const SegmentShape& shape, size_t expected_bytes = 0);
-  // Bytes the segment would have if finished now.
+  // Bytes the segment would have if finished now; a little more where keys are text (how its key plane divides into
+  // blocks is not known before it is sorted).
   uint64_t size() const;
   // Throws kLimitExceeded when keys or metadata are too long for it, kInternal for factors that no reader would take.
   void AddPiece(uint32_t list_id, std::span<const Entry> entries);
@@ -122,8 +125,19 @@ class SegmentWriter {
   WrittenSegment Finish();
 
  private:
+  struct KeyInObject {
+    uint64_t offset = 0;
+    uint64_t content_hash = 0;
+    uint32_t size = 0;
+  };
+  void NoteKeys(std::span<const Entry> entries);
+  std::vector<KeyEntry> SortedKeys() const;
+
   SegmentShape shape_;
-  Bytes object_;                        // header, scan and extension ranges; Finish appends the rest
+  Bytes object_;                   // header, scan and extension ranges; Finish appends the rest
+  std::vector<KeyInObject> keys_;  // by position
+  uint64_t key_bytes_ = 0;
+  size_t longest_key_ = 0;
   Bytes metadata_;                      // without checksums
   std::vector<size_t> metadata_sizes_;  // one for each piece, when the index has metadata
   Bytes raw_;                           // the raw planes, without checksums

@@ -127,24 +127,29 @@ CentroidTable OwnedCentroidTable::view() const {
           .squared_norms = reinterpret_cast<const uint8_t*>(squared_norms.data())};
 }
 
+void AppendQuantized(OwnedCentroidTable& table, std::span<const float> centroid) {
+  const size_t dimensions = table.dimensions;
+  table.codes.resize(table.codes.size() + dimensions);
+  int8_t* codes = table.codes.data() + table.codes.size() - dimensions;
+  const float scale = QuantizeInt8(centroid.first(dimensions), codes);
+  double norm = SumOfSquares({codes, dimensions}) * scale * scale;
+  for (const float beyond : centroid.subspan(dimensions)) norm += static_cast<double>(beyond) * beyond;
+  table.scales.push_back(scale);
+  table.squared_norms.push_back(static_cast<float>(std::min<double>(norm, kMostFloat)));
+}
+
 OwnedCentroidTable QuantizeCentroids(const AssignmentSpace& space, const Rotation& rotation,
                                      std::span<const float> centroids) {
-  const size_t dimensions = space.dimensions;
   const size_t width = space.width();
   const size_t count = width == 0 ? 0 : centroids.size() / width;
-  OwnedCentroidTable table{.dimensions = dimensions,
-                           .codes = std::vector<int8_t>(count * dimensions),
-                           .scales = std::vector<float>(count),
-                           .squared_norms = std::vector<float>(count)};
-  std::vector<float> rotated(dimensions);
+  OwnedCentroidTable table{.dimensions = space.dimensions, .codes = {}, .scales = {}, .squared_norms = {}};
+  table.codes.reserve(count * space.dimensions);
+  std::vector<float> rotated(width);
   for (size_t i = 0; i < count; ++i) {
-    const std::span<const float> centroid = centroids.subspan(i * width, width);
-    int8_t* codes = table.codes.data() + i * dimensions;
-    rotation.Apply(centroid.first(dimensions), rotated);
-    table.scales[i] = QuantizeInt8(rotated, codes);
-    double norm = SumOfSquares({codes, dimensions}) * table.scales[i] * table.scales[i];
-    for (const float beyond : centroid.subspan(dimensions)) norm += static_cast<double>(beyond) * beyond;
-    table.squared_norms[i] = static_cast<float>(std::min<double>(norm, kMostFloat));
+    std::ranges::copy(centroids.subspan(i * width, width), rotated.begin());
+    const std::span<float> seen = std::span(rotated).first(space.dimensions);
+    rotation.Apply(seen, seen);
+    AppendQuantized(table, rotated);
   }
   return table;
 }

@@ -40,6 +40,8 @@ struct OwnedCentroidTable {
 // `centroids` is count x space.width(), unrotated, in the assignment space.
 OwnedCentroidTable QuantizeCentroids(const AssignmentSpace& space, const Rotation& rotation,
                                      std::span<const float> centroids);
+// Appends one centroid that is rotated already, with whatever the assignment space has beyond `dimensions` behind it.
+void AppendQuantized(OwnedCentroidTable& table, std::span<const float> centroid);
 
 // Two levels of centroids, as views.
 struct CentroidTables {

@@ -17,6 +17,7 @@ struct ProbeRule {
   float gap = 0;
   uint32_t least = 1;
   uint32_t most = 1;
+  bool operator==(const ProbeRule&) const = default;
 };
 
 struct RankedList {

@@ -97,6 +97,8 @@ class CachedStore final : public ObjectStore {
   std::vector<ObjectInfo> List(const std::string& prefix, Stop& stop) override { return Inner().List(prefix, stop); }
   void Delete(std::span<const ObjectKey> keys, Stop& stop) override { Inner().Delete(keys, stop); }
 
+  ObjectStore& uncached() override { return Inner(); }
+
   const StoreCounters& counters() const override {
     counters_ = store_->counters();
     counters_.cache_hits += hits_;

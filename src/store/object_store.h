@@ -111,6 +111,9 @@ class ObjectStore {
 
   virtual const StoreCounters& counters() const = 0;
 
+  // For reading what is really there, past any cache.
+  virtual ObjectStore& uncached() { return *this; }
+
   // Neighbours closer than this share a request; more of them where requests are too many for one wave (see
   // store/coalesce.h). 0: only what touches or overlaps.
   uint64_t coalesce_gap = 64 * 1024;

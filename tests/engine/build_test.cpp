@@ -6,6 +6,8 @@
 #include <set>
 
 #include "engine/small_index.h"
+#include "format/content_hash.h"
+#include "format/key_plane.h"
 #include "format/names.h"
 #include "support/faulty_store.h"
 
@@ -48,10 +50,11 @@ TEST(Build, ManifestNamesEveryObjectOfTheStore) {
   EXPECT_EQ(stored.dimensions, 16U);
   EXPECT_THAT(stored.metadata_columns, ElementsAre("n"));
 
-  std::set<std::string> named = {key, NavigationKey(stored.index, stored.base),
-                                 NavigationKey(stored.index, stored.delta)};
+  ASSERT_EQ(stored.deltas.size(), 1U);
+  std::set<std::string> named = {key, NavigationKey(stored.index, stored.base.id),
+                                 NavigationKey(stored.index, stored.deltas[0].id)};
   uint64_t bytes = 0;
-  for (const SegmentInfo& segment : stored.segments) named.insert(SegmentKey(stored.index, segment.id));
+  for (const ObjectName& segment : stored.segments) named.insert(SegmentKey(stored.index, segment.id));
   EXPECT_THAT(StoredKeys(*index.store), ::testing::UnorderedElementsAreArray(named));
   for (const ObjectInfo& object : index.store->List("", index.stop)) bytes += object.size;
   EXPECT_EQ(index.built.bytes_written, bytes);
@@ -103,7 +106,7 @@ TEST(Build, LittleMemorySpillsAndLosesNothing) {
       build.Add(AsBytes(IntegerKey(static_cast<int64_t>(i))), table.row(i), MetadataOf(i), stop);
     const Manifest manifest = build.Finish(stop).manifest;
     EXPECT_EQ(spill.created() > 0, memory < 64U << 20);
-    for (const SegmentInfo& segment : manifest.segments)
+    for (const ObjectName& segment : manifest.segments)
       EXPECT_LE(segment.length, std::max<size_t>(1U << 20, memory / 4));
 
     const auto navigation = NavigationCache().Open(testing::NamesOf(manifest), *store, stop);
@@ -314,12 +317,51 @@ TEST(Build, FullDiskIsAnErrorWhereverItHappens) {
   }
 }
 
+// What later syncs go by.
+TEST(Build, ListsHaveIdsSegmentsAreSettledAndTheRuleIsNew) {
+  const Table table = Clustered(3000, 16, 20, 1);
+  BuildOptions options = SmallOptions(table, Metric::kL2, 30);
+  options.duplicates = Duplicates::kOn;
+  SmallIndex index(table, options);
+  const Navigation& navigation = *index.navigation;
+  EXPECT_EQ(navigation.base->next_list_id, 30U);
+  for (size_t list = 0; list < 30; ++list) EXPECT_EQ(navigation.base->list_id(list), list);
+  for (const LiveSegment& segment : navigation.segments) EXPECT_TRUE(segment.info.is_settled);
+  EXPECT_EQ(navigation.state.rows, 3000U);
+  EXPECT_GT(navigation.state.entries, 3000U) << "some rows lie in two lists";
+  EXPECT_EQ(index.built.manifest.entries, navigation.state.entries);
+  EXPECT_EQ(navigation.state.calibrated_entries, navigation.state.entries);
+  EXPECT_EQ(navigation.state.written_since_base, 0U);
+}
+
+TEST(Build, KeyPlaneHasEveryEntryWithTheHashOfItsRow) {
+  const Table table = Clustered(1000, 16, 20, 1);
+  SmallIndex index(table, SmallOptions(table, Metric::kCosine, 10));
+  ASSERT_EQ(index.navigation->segments.size(), 1U);
+  const LiveSegment& segment = index.navigation->segments[0];
+  const SegmentShape shape = index.navigation->segment_shape(segment);
+  const Bytes object = index.store->Get(segment.key, kMaxSegmentBytes, index.stop);
+  const ByteView bytes(object);
+  const auto blocks = DecodeKeyIndex(bytes.last(segment.info.keys.index_length), shape, segment.info.keys,
+                                     object.size(), segment.info.entries, segment.key);
+  size_t row = 0;  // keys ascend as rows do
+  for (const KeyBlockPlace& place : blocks) {
+    const KeyBlock block(bytes.subspan(place.offset, place.length), place, shape, segment.info.entries, segment.key);
+    for (size_t i = 0; i < block.count(); ++i, ++row) {
+      const KeyEntry entry = block.entry(i);
+      EXPECT_EQ(SmallIndex::RowOf(std::string(AsText(entry.key))), row);
+      EXPECT_EQ(entry.content_hash, ContentHash(table.row(row), MetadataOf(row)));
+    }
+  }
+  EXPECT_EQ(row, 1000U);
+}
+
 // Pieces of neighbouring lists lie one after the other, so that their ranges can share a request.
 TEST(Build, ListsLieInChainOrder) {
   const Table table = Clustered(3000, 16, 20, 1);
   SmallIndex index(table, SmallOptions(table, Metric::kL2, 30));
-  const std::vector<Piece>& pieces = index.navigation->delta.pieces;
-  ASSERT_EQ(index.navigation->delta.segments.size(), 1U);
+  const std::vector<Piece>& pieces = index.navigation->pieces;
+  ASSERT_EQ(index.navigation->segments.size(), 1U);
   for (size_t i = 1; i < pieces.size(); ++i) {
     EXPECT_EQ(pieces[i].scan_offset, pieces[i - 1].extension_offset() + pieces[i - 1].extension_length);
   }

@@ -13,7 +13,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // An entry known to lie within `width` above its bound; infinitely wide ones drop no other.
 void Offer(Candidates& candidates, float bound, const std::string& key, float width = kInfinity) {
   if (bound <= candidates.limit()) {
-    candidates.Offer(bound, bound, bound + width, AsBytes(key));
+    candidates.Offer(bound, bound, bound + width, {}, AsBytes(key));
   } else {
     candidates.Drop(bound);
   }

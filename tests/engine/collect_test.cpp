@@ -29,15 +29,16 @@ const ObjectId kOther = {8};
 constexpr int64_t kDay = 86400;
 const std::vector<ObjectId> kOwnTokens = {{}};
 
-// An index of two versions that share a base, garbage, another index, and names that are not ours.
+// An index of two versions that share a base, a delta and a segment, garbage, another index, and names that are not
+// ours.
 class Collecting : public ::testing::Test {
  protected:
   void SetUp() override { Fill(); }
 
   void Fill() {
     const ObjectId base = {1};
-    old_version_ = PutVersion({10}, base, {11}, {{12}, {13}});
-    new_version_ = PutVersion({20}, base, {21}, {{13}, {22}});
+    old_version_ = PutVersion({10}, base, {{11}, {14}}, {{12}, {13}});
+    new_version_ = PutVersion({20}, base, {{14}, {21}}, {{13}, {22}});
     for (const std::string& key : {SegmentKey(kIndex, {90}), NavigationKey(kIndex, {91}), ManifestKey(kIndex, {92})}) {
       PutObject(key);
       orphans_.insert(key);
@@ -55,14 +56,17 @@ class Collecting : public ::testing::Test {
     clock_.now += 30 * kDay;
   }
 
-  std::set<std::string> PutVersion(const ObjectId& id, const ObjectId& base, const ObjectId& delta,
+  std::set<std::string> PutVersion(const ObjectId& id, const ObjectId& base, const std::vector<ObjectId>& deltas,
                                    const std::vector<ObjectId>& segments) {
     Manifest manifest;
     manifest.index = kIndex;
     manifest.id = id;
-    manifest.base = base;
-    manifest.delta = delta;
-    std::set<std::string> keys = {ManifestKey(kIndex, id), NavigationKey(kIndex, base), NavigationKey(kIndex, delta)};
+    manifest.base = {base, 100};
+    std::set<std::string> keys = {ManifestKey(kIndex, id), NavigationKey(kIndex, base)};
+    for (const ObjectId& delta : deltas) {
+      manifest.deltas.push_back({delta, 100});
+      keys.insert(NavigationKey(kIndex, delta));
+    }
     for (const ObjectId& segment : segments) {
       manifest.segments.push_back({segment, 100});
       keys.insert(SegmentKey(kIndex, segment));
@@ -104,7 +108,7 @@ TEST_F(Collecting, KeepsAllThatRetainedVersionsName) {
   EXPECT_EQ(result.deleted, 3U);
   EXPECT_EQ(result.bytes, 300U);
   EXPECT_EQ(result.foreign_objects, 4U);
-  EXPECT_EQ(result.kept, 8U + 2U) << "objects of both versions, two markers";
+  EXPECT_EQ(result.kept, 9U + 2U) << "objects of both versions, two markers";
   const auto keys = Keys();
   EXPECT_THAT(keys, IsSupersetOf(old_version_));
   EXPECT_THAT(keys, IsSupersetOf(new_version_));
@@ -118,6 +122,7 @@ TEST_F(Collecting, DeletesTheOldVersionButNotWhatItShares) {
   const auto keys = Keys();
   EXPECT_THAT(keys, IsSupersetOf(new_version_));
   EXPECT_FALSE(keys.contains(SegmentKey(kIndex, {12})));
+  EXPECT_FALSE(keys.contains(NavigationKey(kIndex, {11})));
   EXPECT_TRUE(keys.contains(SegmentKey(kIndex, {13})));
   EXPECT_EQ(Run({{20}}).deleted, 0U) << "a second run finds nothing";
 }
@@ -175,7 +180,7 @@ TEST_F(Collecting, OldMarkersOfALongChainGo) {
   clock_.now += 30 * kDay;
   Run({{20}});
   uint64_t markers = 0;
-  ObjectName name;
+  ParsedKey name;
   for (const std::string& key : Keys()) {
     if (ParseKey(kIndex, key, &name) && name.kind == ObjectKind::kOwner) ++markers;
   }

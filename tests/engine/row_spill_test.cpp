@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "format/content_hash.h"
 #include "support/temp_spill.h"
 
 namespace s3v {
@@ -56,6 +57,8 @@ TEST(RowSpill, RowsComeBack) {
         payloads.Next();
         ASSERT_EQ(payloads.key().size(), static_cast<size_t>(i % 9));
         ASSERT_EQ(payloads.metadata().size(), static_cast<size_t>(i % 100));
+        const float vector[] = {static_cast<float>(i), 1, 2};
+        ASSERT_EQ(payloads.content_hash(), ContentHash(vector, Bytes(static_cast<size_t>(i % 100), 7)));
         if (i % 100 > 0) {
           ASSERT_EQ(payloads.metadata().back(), 7);
         }

@@ -269,7 +269,7 @@ TEST(Search, ManyQueriesReadEachListOnce) {
   EXPECT_EQ(index.store->counters().waves - before.waves, 1U);
   const uint64_t bytes = index.store->counters().bytes_read - before.bytes_read;
   uint64_t size = 0;
-  for (const SegmentInfo& segment : index.built.manifest.segments) size += segment.length;
+  for (const ObjectName& segment : index.built.manifest.segments) size += segment.length;
   EXPECT_LE(bytes, size);
   uint64_t alone = 0;
   for (size_t q = 0; q < 20; ++q) {

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/stop.h"
 #include "engine/build.h"
+#include "engine/read_manifest.h"
 #include "engine/search.h"
 #include "engine/snapshot.h"
 #include "store/memory_store.h"
@@ -91,9 +92,7 @@ inline BuildResult BuildInto(ObjectStore& store, const Table& table, const Build
   return build.Finish(stop);
 }
 
-inline VersionNames NamesOf(const Manifest& manifest) {
-  return {manifest.index, manifest.base, manifest.base_length, manifest.delta, manifest.delta_length};
-}
+using s3v::NamesOf;
 
 struct SmallIndex {
   Table table;

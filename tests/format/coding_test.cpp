@@ -79,15 +79,17 @@ TEST(Header, OtherFormatsAndUnknownFlagsAreRefusedWithBothNumbers) {
     }
     return Error(Code::kOk, "");
   };
-  const Error old = error_of(Forged(4, 1));
-  EXPECT_EQ(old.code(), Code::kNotSupported);
-  EXPECT_NE(old.message().find("format 1"), std::string::npos) << old.message();
-  EXPECT_NE(old.detail().find("reads format 2"), std::string::npos) << old.detail();
-  EXPECT_EQ(old.hint(), "Rebuild the index: s3v_sync with mode 'rebuild'.");
-  const Error future = error_of(Forged(4, 3));
+  for (const uint8_t format : {1, 2}) {
+    const Error old = error_of(Forged(4, format));
+    EXPECT_EQ(old.code(), Code::kNotSupported);
+    EXPECT_NE(old.message().find("format " + std::to_string(format)), std::string::npos) << old.message();
+    EXPECT_NE(old.detail().find("reads format 3"), std::string::npos) << old.detail();
+    EXPECT_EQ(old.hint(), "Rebuild the index: s3v_sync with mode 'rebuild'.");
+  }
+  const Error future = error_of(Forged(4, 4));
   EXPECT_EQ(future.code(), Code::kNotSupported);
-  EXPECT_NE(future.message().find("format 3"), std::string::npos) << future.message();
-  EXPECT_NE(future.detail().find("reads format 2"), std::string::npos) << future.detail();
+  EXPECT_NE(future.message().find("format 4"), std::string::npos) << future.message();
+  EXPECT_NE(future.detail().find("reads format 3"), std::string::npos) << future.detail();
   EXPECT_NE(future.hint().find("Upgrade the extension"), std::string::npos) << future.hint();
   EXPECT_EQ(error_of(Forged(7, 0x80)).code(), Code::kNotSupported);
 }
@@ -104,6 +106,21 @@ TEST(Decoder, ChecksLengthsBeforeAllocating) {
   EXPECT_EQ(CodeOf([&] { decoder.Take(13); }), Code::kCorrupted);
   EXPECT_EQ(decoder.ReadArray<float>(3).size(), 3U);
   EXPECT_EQ(CodeOf([&] { decoder.Read<char>(); }), Code::kCorrupted);
+}
+
+TEST(Decoder, NumbersInRangeAndFiller) {
+  const Bytes bytes = {0, 1, 2, 7, 0, 0, 3, 0};
+  Decoder decoder(bytes, kKey);
+  EXPECT_FALSE(decoder.ReadFlag());
+  EXPECT_TRUE(decoder.ReadFlag());
+  std::string message;
+  EXPECT_EQ(CodeOf([&] { decoder.ReadFlag(); }, &message), Code::kCorrupted);
+  EXPECT_NE(message.find("offset 2; flag 2 is unknown"), std::string::npos) << message;
+  EXPECT_EQ(decoder.ReadNumber(3, 7, "number"), 7);
+  decoder.RequireZero(2);
+  EXPECT_EQ(CodeOf([&] { Decoder(ByteView(bytes).last(2), kKey).RequireZero(2); }), Code::kCorrupted);
+  EXPECT_EQ(CodeOf([&] { Decoder(ByteView(bytes).last(1), kKey).RequireZero(2); }), Code::kCorrupted);
+  EXPECT_EQ(CodeOf([&] { Decoder(ByteView(bytes).last(1), kKey).ReadNumber(1, 2, "number"); }), Code::kCorrupted);
 }
 
 TEST(Range, ChecksumKnowsItsObjectAndPlace) {

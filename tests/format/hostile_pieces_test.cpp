@@ -10,16 +10,17 @@
 namespace s3v {
 namespace {
 
-using testing::BaseOf;
 using testing::kSampleIndex;
 using testing::kSampleObject;
 using testing::SampleDelta;
 
+constexpr const char* kMissing = "the pieces of a segment do not have all its entries";
+
 // What the reader says; nothing when it accepts.
-std::string FaultOf(const NavigationDelta& delta, const NavigationBase& base = BaseOf(2, 2)) {
+std::string FaultOf(const NavigationDelta& delta) {
   const Bytes bytes = EncodeDelta(delta, kSampleIndex, kSampleObject);
   try {
-    DecodeDelta(bytes, kSampleIndex, kSampleObject, base, "delta");
+    DecodeDelta(bytes, kSampleIndex, kSampleObject, "delta");
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::kCorrupted) << error.message();
     return error.detail();
@@ -57,7 +58,7 @@ TEST(HostilePieces, EveryMember) {
             << "piece " << i << ", " << member.name << " " << value << " instead of " << good;
       }
     }
-    for (const uint32_t count : {0U, 3U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
+    for (const uint32_t count : {0U, 3U, 4U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
       EXPECT_NE(FaultAfter([&](std::vector<Piece>& pieces) { pieces[i].count = count; }), "") << count;
     }
   }
@@ -68,23 +69,29 @@ TEST(HostilePieces, EmptyOnes) {
 }
 
 TEST(HostilePieces, PlacesThatDoNotExist) {
-  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { pieces[1].list = 2; }),
-            "a piece belongs to a list that does not exist");
-  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { pieces[1].segment = 1; }),
-            "a piece lies in a segment that does not exist");
-  EXPECT_EQ(FaultOf(SampleDelta(), BaseOf(1, 2)), "a piece belongs to a list that does not exist");
+  for (const uint32_t segment : {2U, 0x80000000U, 0xffffffffU}) {
+    EXPECT_EQ(FaultAfter([&](std::vector<Piece>& pieces) { pieces[2].segment = segment; }),
+              "a piece lies in a segment that does not exist");
+  }
+  for (const uint32_t list : {0U, 77U, 0xffffffffU}) {
+    EXPECT_EQ(FaultAfter([&](std::vector<Piece>& pieces) { pieces[1].list_id = list; }), "") << "the base knows";
+  }
 }
 
-// The base tells the dimensions; with others, no length fits.
-TEST(HostilePieces, BasesOfOtherDimensions) {
+TEST(HostilePieces, OtherDimensions) {
   SegmentShape shape = testing::SampleShape();
-  EXPECT_EQ(FaultOf(SampleDelta(shape), BaseOf(2, 65)), "a scan range has another length than its entries");
+  const auto fault = [&](uint32_t dimensions) {
+    NavigationDelta delta = SampleDelta(shape);
+    delta.shape.dimensions = dimensions;
+    return FaultOf(delta);
+  };
+  EXPECT_EQ(fault(65), "a scan range has another length than its entries");
   shape.key_kind = KeyKind::kInteger;
-  EXPECT_EQ(FaultOf(SampleDelta(shape), BaseOf(2, 2)), "");
-  EXPECT_EQ(FaultOf(SampleDelta(shape), BaseOf(2, 65)), "a scan range has another length than its entries");
-  EXPECT_EQ(FaultOf(SampleDelta(shape), BaseOf(2, 3)), "pieces overlap") << "their raw vectors";
+  EXPECT_EQ(fault(2), "");
+  EXPECT_EQ(fault(65), "a scan range has another length than its entries");
+  EXPECT_EQ(fault(3), "pieces overlap") << "their raw vectors";
   shape.raw = RawPlane::kNone;
-  EXPECT_EQ(FaultOf(SampleDelta(shape), BaseOf(2, 64)), "") << "as many words";
+  EXPECT_EQ(fault(64), "") << "as many words";
 }
 
 TEST(HostilePieces, FixedWidthKeysFixTheLength) {
@@ -116,42 +123,23 @@ TEST(HostilePieces, PlanesThatTheIndexDoesNotHave) {
   EXPECT_EQ(FaultOf(delta), "an extension range has another length than its entries");
 }
 
-// Four pieces in two segments: list 0 in both, list 1 in both.
-NavigationDelta TwoSegments() {
-  NavigationDelta delta = SampleDelta();
-  delta.rows = delta.entries = 6;
-  delta.segments.push_back({testing::SampleId(0xf0), delta.segments[0].length});
-  const std::vector<Piece> pieces = delta.pieces;
-  delta.pieces.clear();
-  for (const Piece& piece : pieces) {
-    for (const uint32_t segment : {0, 1}) {
-      delta.pieces.push_back(piece);
-      delta.pieces.back().segment = segment;
-    }
-  }
-  return delta;
+TEST(HostilePieces, OrderIsBySegmentThenPosition) {
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { std::swap(pieces[0], pieces[1]); }), "pieces overlap");
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { std::swap(pieces[1], pieces[2]); }), kMissing);
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { std::swap(pieces[0], pieces[2]); }), kMissing);
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { pieces.push_back(pieces[1]); }), "pieces are out of order");
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { pieces[2].segment = 0; }),
+            "a segment has fewer entries than its pieces");
 }
 
-TEST(HostilePieces, OrderIsByListThenSegment) {
-  const NavigationDelta good = TwoSegments();
-  EXPECT_EQ(FaultOf(good), "");
-  for (size_t i = 0; i + 1 < good.pieces.size(); ++i) {
-    NavigationDelta delta = good;
-    std::swap(delta.pieces[i], delta.pieces[i + 1]);
-    EXPECT_EQ(FaultOf(delta), "pieces are out of order") << i;
+// Lists come in whatever order, and one may have several pieces in a segment.
+TEST(HostilePieces, AnyOrderOfLists) {
+  for (const std::vector<uint32_t>& lists : {std::vector<uint32_t>{1, 2, 3}, {3, 2, 1}, {7, 7, 7}}) {
+    EXPECT_EQ(FaultAfter([&](std::vector<Piece>& pieces) {
+                for (size_t i = 0; i < 3; ++i) pieces[i].list_id = lists[i];
+              }),
+              "");
   }
-  NavigationDelta delta = good;
-  delta.pieces[1].segment = 0;
-  EXPECT_EQ(FaultOf(delta), "pieces overlap") << "the same ranges twice";
-}
-
-// Two pieces of one list may lie in one segment, in its order.
-TEST(HostilePieces, PiecesOfOneListFollowEachOther) {
-  NavigationDelta delta = SampleDelta();
-  delta.pieces[1].list = 0;
-  EXPECT_EQ(FaultOf(delta), "");
-  std::swap(delta.pieces[0], delta.pieces[1]);
-  EXPECT_EQ(FaultOf(delta), "pieces overlap");
 }
 
 // Each plane of a segment lies behind the plane before it, of all its pieces.
@@ -178,17 +166,19 @@ TEST(HostilePieces, PlanesFollowEachOther) {
       << "metadata in another order than the codes";
 }
 
-// Later versions may leave out pieces of a segment that they replaced.
-TEST(HostilePieces, GapsAreNone) {
-  for (const size_t left : {0, 1}) {
-    NavigationDelta delta = SampleDelta();
-    delta.pieces.erase(delta.pieces.begin() + static_cast<int64_t>(left));
-    delta.rows = delta.entries = delta.pieces[0].count;
-    EXPECT_EQ(FaultOf(delta), "");
+// Positions count all entries of a segment: a piece that is left out would move those behind it.
+TEST(HostilePieces, NoneIsLeftOut) {
+  for (const size_t left : {0, 1, 2}) {
+    EXPECT_EQ(
+        FaultAfter([&](std::vector<Piece>& pieces) { pieces.erase(pieces.begin() + static_cast<int64_t>(left)); }),
+        kMissing)
+        << left;
   }
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { pieces.clear(); }), kMissing);
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& pieces) { pieces.erase(pieces.begin(), pieces.begin() + 2); }), kMissing);
 }
 
-TEST(HostilePieces, AllPlanesLieInsideTheSegment) {
+TEST(HostilePieces, AllPlanesLieBeforeTheKeys) {
   SegmentShape shape = testing::SampleShape();
   for (const bool has_raw : {true, false}) {
     for (const bool has_metadata : {true, false}) {
@@ -196,7 +186,7 @@ TEST(HostilePieces, AllPlanesLieInsideTheSegment) {
       shape.has_metadata = has_metadata;
       NavigationDelta delta = SampleDelta(shape);
       EXPECT_EQ(FaultOf(delta), "");
-      --delta.segments[0].length;
+      --delta.segments[0].keys.offset;
       EXPECT_EQ(FaultOf(delta), "a piece leaves its segment") << has_raw << has_metadata;
     }
   }

@@ -52,13 +52,13 @@ class HostileRanges : public ::testing::TestWithParam<Plane> {
  protected:
   // The range of a piece of the sample.
   Bytes RangeOf(size_t piece) {
-    const uint64_t offset = OffsetOf(GetParam(), pieces_[piece]);
-    const auto begin = segment_.begin() + static_cast<int64_t>(offset);
-    return {begin, begin + static_cast<int64_t>(LengthOf(GetParam(), pieces_[piece]))};
+    Piece place = pieces_[piece];
+    const auto begin = sample_.object.begin() + static_cast<int64_t>(OffsetOf(GetParam(), place));
+    return {begin, begin + static_cast<int64_t>(LengthOf(GetParam(), place))};
   }
 
-  std::vector<Piece> pieces_;
-  const Bytes segment_ = SampleSegment(&pieces_);
+  const WrittenSegment sample_ = SampleSegment();
+  const std::vector<Piece>& pieces_ = sample_.pieces;
 };
 
 TEST_P(HostileRanges, SwappedAndForeignAreRefused) {
@@ -84,6 +84,8 @@ TEST_P(HostileRanges, StructureIsCheckedInEitherCase) {
     EXPECT_EQ(Open(GetParam(), first, piece, shape, trust), Code::kCorrupted);
     piece = pieces_[0];
     piece.list = 9;
+    EXPECT_EQ(Open(GetParam(), first, piece, shape, trust), Code::kOk) << "its place in the base is not stored";
+    piece.list_id = 9;
     EXPECT_EQ(Open(GetParam(), first, piece, shape, trust), Code::kCorrupted);
     for (const int64_t more : {-1, 1}) {
       piece = pieces_[0];
@@ -129,10 +131,9 @@ INSTANTIATE_TEST_SUITE_P(Planes, HostileRanges, ::testing::ValuesIn(kPlanes),
 
 // A range of the sample's first piece after `damage`, its checksum made to fit again.
 Code Forged(Plane plane, const std::function<void(Bytes&, Piece&)>& damage, const SegmentShape& shape = SampleShape()) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces, shape);
-  Piece piece = pieces[0];
-  const ByteView range = ByteView(segment).subspan(OffsetOf(plane, piece), LengthOf(plane, piece));
+  const WrittenSegment segment = SampleSegment(shape);
+  Piece piece = segment.pieces[0];
+  const ByteView range = ByteView(segment.object).subspan(OffsetOf(plane, piece), LengthOf(plane, piece));
   Bytes bytes(range.begin(), range.end() - 4);
   damage(bytes, piece);
   AppendRangeChecksum(bytes, shape.object, 0, OffsetOf(plane, piece));

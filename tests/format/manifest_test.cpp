@@ -46,13 +46,10 @@ TEST(Manifest, RoundTrip) {
   EXPECT_EQ(read.metadata_columns, manifest.metadata_columns);
   EXPECT_EQ(read.rows, manifest.rows);
   EXPECT_EQ(read.lists, manifest.lists);
+  EXPECT_EQ(read.entries, manifest.entries);
   EXPECT_EQ(read.base, manifest.base);
-  EXPECT_EQ(read.base_length, manifest.base_length);
-  EXPECT_EQ(read.delta, manifest.delta);
-  EXPECT_EQ(read.delta_length, manifest.delta_length);
-  ASSERT_EQ(read.segments.size(), 1U);
-  EXPECT_EQ(read.segments[0].id, manifest.segments[0].id);
-  EXPECT_EQ(read.segments[0].length, manifest.segments[0].length);
+  EXPECT_EQ(read.deltas, manifest.deltas) << "in the order of the version row";
+  EXPECT_EQ(read.segments, manifest.segments);
   EXPECT_EQ(read.created, manifest.created);
 }
 
@@ -89,9 +86,17 @@ TEST(Manifest, CodesAndRawPlanes) {
   }
 }
 
+TEST(Manifest, AVersionHasADeltaButPerhapsNoSegment) {
+  Manifest manifest = SampleManifest();
+  manifest.segments.clear();
+  EXPECT_TRUE(Decode(EncodeManifest(manifest)).segments.empty());
+  manifest.deltas.clear();
+  EXPECT_THROW(Decode(EncodeManifest(manifest)), Error);
+}
+
 TEST(Manifest, UnknownMembersAreIgnored) {
   json text = SampleText();
-  text["masks"] = json::array({1, {{"deep", true}}});
+  text["summaries"] = json::array({1, {{"deep", true}}});
   EXPECT_EQ(CodeOf(text), Code::kOk);
 }
 
@@ -102,12 +107,18 @@ TEST(Manifest, NamesThatAreNoIdsAreRefused) {
     text["segments"][0]["id"] = id;
     EXPECT_EQ(CodeOf(text), Code::kCorrupted) << id;
     text = SampleText();
+    text["deltas"][1]["id"] = id;
+    EXPECT_EQ(CodeOf(text), Code::kCorrupted) << id;
+    text = SampleText();
     text["base"]["id"] = id;
     EXPECT_EQ(CodeOf(text), Code::kCorrupted) << id;
   }
   for (const json& length : {json(-1), json(1e300), json("1"), json(1.0)}) {
     json text = SampleText();
     text["segments"][0]["length"] = length;
+    EXPECT_EQ(CodeOf(text), Code::kCorrupted) << length;
+    text = SampleText();
+    text["deltas"][0]["length"] = length;
     EXPECT_EQ(CodeOf(text), Code::kCorrupted) << length;
   }
 }

@@ -25,7 +25,7 @@ TEST(Names, UuidHasPostgresTextForm) {
 }
 
 TEST(Names, EveryKindComesBack) {
-  ObjectName name;
+  ParsedKey name;
   ASSERT_TRUE(ParseKey(kSampleIndex, OwnerKey(kSampleIndex, 42), &name));
   EXPECT_EQ(name.kind, ObjectKind::kOwner);
   EXPECT_EQ(name.number, 42U);
@@ -54,7 +54,7 @@ TEST(Names, FormIsFixed) {
 
 TEST(Names, WhatDoesNotFitIsForeign) {
   const std::string id = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
-  ObjectName name;
+  ParsedKey name;
   for (const std::string& rest :
        {std::string(""), std::string("/"), "/segment/" + id + "0", "/segment/" + id.substr(1),
         "/segment/A" + id.substr(1), "/segment/../" + id, "/segments/" + id, "/segment" + id, "/" + id,

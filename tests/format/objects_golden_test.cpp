@@ -1,6 +1,6 @@
-// Objects written once by format 2 (tests/golden) still read as they were written, and this release still writes the
-// same bytes. FORMAT.md shows the same bytes in hexadecimal. After a change of format: raise its number, then write new
-// files with
+// Objects written once by format 3 (tests/golden) still read as they were written, and this release still writes the
+// same bytes; those of format 2 are refused. FORMAT.md shows the same bytes in hexadecimal. After a change of format:
+// raise its number, then write new files with
 //   format_test --gtest_also_run_disabled_tests --gtest_filter='*WriteGoldenFiles'
 #include <gtest/gtest.h>
 
@@ -9,6 +9,8 @@
 #include <iterator>
 #include <sstream>
 
+#include "format/coding.h"
+#include "format/key_plane.h"
 #include "format/samples.h"
 
 namespace s3v {
@@ -28,12 +30,11 @@ Bytes ReadGolden(const std::string& name) {
 }
 
 std::vector<std::pair<std::string, Bytes>> Written() {
-  std::vector<Piece> pieces;
-  return {{"owner-2", EncodeOwner(testing::SampleOwner(), kSampleIndex)},
-          {"manifest-2", EncodeManifest(testing::SampleManifest())},
-          {"base-2", EncodeBase(testing::SampleBase(), kSampleIndex, kSampleObject)},
-          {"delta-2", EncodeDelta(testing::SampleDelta(), kSampleIndex, kSampleObject)},
-          {"segment-2", testing::SampleSegment(&pieces)}};
+  return {{"owner-3", EncodeOwner(testing::SampleOwner(), kSampleIndex)},
+          {"manifest-3", EncodeManifest(testing::SampleManifest())},
+          {"base-3", EncodeBase(testing::SampleBase(), kSampleIndex, kSampleObject)},
+          {"delta-3", EncodeDelta(testing::SampleDelta(), kSampleIndex, kSampleObject)},
+          {"segment-3", testing::SampleSegment().object}};
 }
 
 TEST(Golden, DISABLED_WriteGoldenFiles) {
@@ -49,19 +50,24 @@ TEST(Golden, ThisReleaseWritesTheSameBytes) {
 }
 
 TEST(Golden, StoredObjectsReadAsWritten) {
-  EXPECT_EQ(DecodeOwner(ReadGolden("owner-2"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
-  const Manifest manifest = DecodeManifest(ReadGolden("manifest-2"), kSampleIndex, kSampleObject, "manifest");
+  EXPECT_EQ(DecodeOwner(ReadGolden("owner-3"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
+  const Manifest manifest = DecodeManifest(ReadGolden("manifest-3"), kSampleIndex, kSampleObject, "manifest");
   EXPECT_EQ(EncodeManifest(manifest), EncodeManifest(testing::SampleManifest()));
-  const Bytes base_bytes = ReadGolden("base-2");
+  const Bytes base_bytes = ReadGolden("base-3");
   const NavigationBase base = DecodeBase(base_bytes, kSampleIndex, kSampleObject, "base");
   const NavigationBaseParts parts = testing::SampleBase();
   EXPECT_TRUE(std::ranges::equal(std::span(base.tables.lists.codes, 4), parts.lists.codes));
   EXPECT_EQ(base.tables.parents.scale(0), parts.parents.scales[0]);
-  const NavigationDelta delta = DecodeDelta(ReadGolden("delta-2"), kSampleIndex, kSampleObject, base, "delta");
-  ASSERT_EQ(delta.pieces.size(), 2U);
+  EXPECT_EQ(base.list_id(1), parts.list_ids[1]);
+  const NavigationDelta delta = DecodeDelta(ReadGolden("delta-3"), kSampleIndex, kSampleObject, "delta");
+  ASSERT_EQ(delta.segments.size(), 2U);
+  ASSERT_EQ(delta.pieces.size(), 3U);
+  EXPECT_EQ(delta.segments[1].id, testing::kSampleFresh);
+  ASSERT_EQ(delta.masks.size(), 3U);
+  EXPECT_EQ(delta.masks[1].runs, testing::SampleDelta().masks[1].runs);
 
-  // The delta's pieces say where the segment's ranges lie.
-  const Bytes segment = ReadGolden("segment-2");
+  // The delta says where the segment's ranges lie.
+  const Bytes segment = ReadGolden("segment-3");
   ASSERT_EQ(segment.size(), delta.segments[0].length);
   const ByteView bytes = segment;
   const SegmentShape shape = testing::SampleShape();
@@ -78,6 +84,39 @@ TEST(Golden, StoredObjectsReadAsWritten) {
   const uint64_t place = delta.pieces[1].raw_offset;
   DecodeRaw(bytes.subspan(place, RawBytes(shape.raw, 2)), place, shape, "s", vector);
   EXPECT_EQ(vector[1], 2.0F);
+  const KeyPlanePlace& keys = delta.segments[0].keys;
+  const auto blocks = DecodeKeyIndex(bytes.last(keys.index_length), shape, keys, segment.size(), 3, "s");
+  ASSERT_EQ(blocks.size(), 1U);
+  const KeyBlock block(bytes.subspan(blocks[0].offset, blocks[0].length), blocks[0], shape, 3, "s");
+  EXPECT_EQ(AsText(block.entry(2).key), "bc");
+  EXPECT_EQ(block.entry(2).position, 1U);
+  EXPECT_EQ(block.entry(2).content_hash, testing::SampleEntries()[1].content_hash);
+}
+
+TEST(Golden, ObjectsOfFormat2AreRefused) {
+  const auto expect_refused = [](const std::string& name, const auto& read) {
+    try {
+      read(ReadGolden(name));
+      ADD_FAILURE() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::kNotSupported) << name;
+      EXPECT_NE(error.message().find("has format 2"), std::string::npos) << error.message();
+      EXPECT_EQ(error.hint(), "Rebuild the index: s3v_sync with mode 'rebuild'.");
+    }
+  };
+  expect_refused("manifest-2", [](const Bytes& bytes) { DecodeManifest(bytes, kSampleIndex, kSampleObject, "m"); });
+  expect_refused("base-2", [](const Bytes& bytes) { DecodeBase(bytes, kSampleIndex, kSampleObject, "b"); });
+  expect_refused("base-2", [](const Bytes& bytes) { ViewBase(bytes, kSampleIndex, kSampleObject, "b"); });
+  expect_refused("delta-2", [](const Bytes& bytes) { DecodeDelta(bytes, kSampleIndex, kSampleObject, "d"); });
+  expect_refused("delta-2", [](const Bytes& bytes) { CheckDelta(bytes, kSampleIndex, kSampleObject, "d"); });
+  expect_refused("segment-2", [](const Bytes& bytes) {
+    CheckHeader(bytes, {.kind = 'G', .index = kSampleIndex, .object = kSampleObject}, "s");
+  });
+}
+
+// A rebuild has to pass the fence of the index first.
+TEST(Golden, OwnerMarkersOfFormat2AreRead) {
+  EXPECT_EQ(DecodeOwner(ReadGolden("owner-2"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
 }
 
 // The worked examples: blocks that begin with "```hex <name>", bytes in hexadecimal, comments after '#'.

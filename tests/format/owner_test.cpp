@@ -31,8 +31,8 @@ TEST(Owner, AnotherNumberOrIndexIsRefused) {
   EXPECT_THROW(DecodeOwner(bytes, testing::kSampleObject, SampleOwner().number, "owner"), Error);
 }
 
-// Whoever rebuilds an index of format 1 has to pass its fence, and markers are what they were.
-TEST(Owner, MarkersOfTheFirstFormatAreRead) {
+// Whoever rebuilds an index of an older format has to pass its fence, and markers are what they were.
+TEST(Owner, MarkersOfOlderFormatsAreRead) {
   const auto with_format = [](uint16_t format) {
     Bytes bytes = EncodeOwner(SampleOwner(), kSampleIndex);
     std::memcpy(bytes.data() + 4, &format, sizeof format);
@@ -41,8 +41,8 @@ TEST(Owner, MarkersOfTheFirstFormatAreRead) {
     return bytes;
   };
   const auto decode = [](const Bytes& bytes) { return DecodeOwner(bytes, kSampleIndex, 7, "owner"); };
-  EXPECT_EQ(decode(with_format(1)).token, SampleOwner().token);
-  for (const uint16_t format : {0, 3, 0x0101}) EXPECT_THROW(decode(with_format(format)), Error) << format;
+  for (const uint16_t format : {1, 2, 3}) EXPECT_EQ(decode(with_format(format)).token, SampleOwner().token) << format;
+  for (const uint16_t format : {0, 4, 0x0101}) EXPECT_THROW(decode(with_format(format)), Error) << format;
   Bytes damaged = with_format(1);
   damaged[kHeaderSize - 1] ^= 1;
   EXPECT_THROW(decode(damaged), Error);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "format/content_hash.h"
 #include "format/manifest.h"
 #include "format/names.h"
 #include "format/navigation.h"
@@ -20,6 +21,8 @@ inline ObjectId SampleId(uint8_t first) {
 
 inline const ObjectId kSampleIndex = SampleId(0x10);
 inline const ObjectId kSampleObject = SampleId(0xa0);
+inline const ObjectId kSampleFresh = SampleId(0xe0);  // the fresh segment of the delta
+inline constexpr uint32_t kSampleLists[] = {5, 2};    // ids, in the order of the base
 
 inline OwnerMarker SampleOwner() {
   return {
@@ -33,14 +36,8 @@ inline NavigationBaseParts SampleBase() {
   base.first_list = {0, 2};
   base.parents = {.dimensions = 2, .codes = {100, 50}, .scales = {0.01F}, .squared_norms = {1.25F}};
   base.lists = {.dimensions = 2, .codes = {127, 0, -127, 127}, .scales = {0.5F, 0.25F}, .squared_norms = {1, 2}};
-  return base;
-}
-
-// As much of a base as the reader of a delta asks for.
-inline NavigationBase BaseOf(size_t lists, size_t dimensions) {
-  NavigationBase base;
-  base.space.dimensions = dimensions;
-  base.tables.lists.count = lists;
+  base.list_ids.assign(std::begin(kSampleLists), std::end(kSampleLists));
+  base.next_list_id = 6;
   return base;
 }
 
@@ -53,8 +50,8 @@ inline SegmentShape SampleShape() {
           .raw = RawPlane::kFloat16};
 }
 
-// Two pieces: list 0 with keys "a" and "bc", list 1 with the empty key. Shapes of up to 64 dimensions.
-inline Bytes SampleSegment(std::vector<Piece>* pieces, const SegmentShape& shape = SampleShape()) {
+// Up to three entries with the keys "a", "bc" and "". Shapes of up to 64 dimensions.
+inline std::vector<Entry> SampleEntries(const SegmentShape& shape = SampleShape()) {
   static const uint64_t kSigns[] = {0b01, 0b11, 0b10};
   static const uint64_t kExtensions[][kMaxBits - 1] = {{0b10, 5}, {0b11, 6}, {0b00, 7}};
   static const SignFactors kSignFactors[] = {{1, 1.5F}, {5, 7}, {2, 2.5F}};
@@ -67,32 +64,69 @@ inline Bytes SampleSegment(std::vector<Piece>* pieces, const SegmentShape& shape
   const Bytes* keys = shape.key_kind == KeyKind::kText ? kTextKeys : kIntegerKeys;
   std::vector<Entry> entries;
   for (size_t i = 0; i < 3; ++i) {
+    const std::span vector = std::span(kVectors[i]).first(shape.codes.dimensions);
     entries.push_back({.key = keys[i],
                        .signs = {&kSigns[i], 1},
                        .extension = std::span(kExtensions[i]).first(shape.codes.bits - 1),
                        .sign_factors = kSignFactors[i],
                        .code_factors = kCodeFactors[i],
-                       .vector = std::span(kVectors[i]).first(shape.codes.dimensions),
-                       .metadata = kRows[i]});
+                       .vector = vector,
+                       .metadata = kRows[i],
+                       .content_hash = ContentHash(vector, kRows[i])});
   }
-  SegmentWriter writer(shape);
-  writer.AddPiece(0, std::span(entries).first(2));
-  writer.AddPiece(1, std::span(entries).last(1));
-  return writer.Finish(pieces);
+  return entries;
 }
 
+// Two pieces: the first list with keys "a" and "bc", the second with the empty key.
+inline WrittenSegment SampleSegment(const SegmentShape& shape = SampleShape()) {
+  const std::vector<Entry> entries = SampleEntries(shape);
+  SegmentWriter writer(shape);
+  writer.AddPiece(kSampleLists[0], std::span(entries).first(2));
+  writer.AddPiece(kSampleLists[1], std::span(entries).last(1));
+  return writer.Finish();
+}
+
+// What a later sync brought: key "a" has moved to the second list.
+inline WrittenSegment SampleFreshSegment(SegmentShape shape = SampleShape()) {
+  shape.object = kSampleFresh;
+  const std::vector<Entry> entries = SampleEntries(shape);
+  SegmentWriter writer(shape);
+  writer.AddPiece(kSampleLists[1], std::span(entries).first(1));
+  return writer.Finish();
+}
+
+inline void AddSegment(NavigationDelta& delta, const ObjectId& id, const WrittenSegment& segment, bool is_settled) {
+  for (Piece piece : segment.pieces) {
+    piece.segment = static_cast<uint32_t>(delta.segments.size());
+    delta.pieces.push_back(piece);
+  }
+  delta.segments.push_back({.id = id,
+                            .length = segment.object.size(),
+                            .entries = segment.entries,
+                            .is_settled = is_settled,
+                            .keys = segment.keys});
+}
+
+// Both segments, and masks: of a segment that nobody reads any more, of one of 304 entries that an older delta brought,
+// and of the entry that the fresh segment replaces.
 inline NavigationDelta SampleDelta(const SegmentShape& shape = SampleShape()) {
   NavigationDelta delta;
-  delta.base = SampleId(0xc0);
-  delta.key_kind = shape.key_kind;
-  delta.bits = shape.codes.bits;
-  delta.raw = shape.raw;
-  delta.has_metadata = shape.has_metadata;
-  delta.rows = 3;
-  delta.entries = 3;
-  delta.rule = {.gap = 1.5F, .least = 1, .most = 2};
-  const Bytes segment = SampleSegment(&delta.pieces, shape);
-  delta.segments = {{kSampleObject, segment.size()}};
+  delta.shape = {.dimensions = static_cast<uint32_t>(shape.codes.dimensions),
+                 .key_kind = shape.key_kind,
+                 .bits = shape.codes.bits,
+                 .raw = shape.raw,
+                 .has_metadata = shape.has_metadata};
+  delta.state = {.base = SampleId(0xc0),
+                 .rows = 304,
+                 .entries = 304,
+                 .rule = {.gap = 1.5F, .least = 1, .most = 2},
+                 .calibrated_entries = 290,
+                 .written_since_base = 18};
+  AddSegment(delta, kSampleObject, SampleSegment(shape), true);
+  AddSegment(delta, kSampleFresh, SampleFreshSegment(shape), false);
+  delta.masks = {{.segment = SampleId(0x70), .whole = true, .runs = {}},
+                 {.segment = SampleId(0x80), .whole = false, .runs = {{3, 2}, {300, 1}}},
+                 {.segment = kSampleObject, .whole = false, .runs = {{0, 1}}}};
   return delta;
 }
 
@@ -106,13 +140,12 @@ inline Manifest SampleManifest() {
           .raw = RawPlane::kFloat16,
           .has_duplicates = false,
           .metadata_columns = {"price"},
-          .rows = 3,
+          .rows = 304,
+          .entries = 304,
           .lists = 2,
-          .base = SampleId(0xc0),
-          .base_length = 200,
-          .delta = SampleId(0xd0),
-          .delta_length = 208,
-          .segments = {{SampleId(0xe0), 382}},
+          .base = {SampleId(0xc0), 200},
+          .deltas = {{SampleId(0x90), 284}, {SampleId(0xd0), 403}},
+          .segments = {{SampleId(0x80), 29480}, {kSampleObject, 461}, {kSampleFresh, 236}},
           .created = 1767225600};
 }
 

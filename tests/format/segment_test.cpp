@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 
 #include "format/coding.h"
+#include "format/key_plane.h"
 #include "format/samples.h"
 
 namespace s3v {
@@ -53,8 +55,7 @@ Code CodeOf(const std::function<void()>& call) {
 
 TEST(Segment, AllPlanesComeBack) {
   const SegmentShape shape = SampleShape();
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
+  const auto [segment, pieces, entries, keys] = SampleSegment();
   ASSERT_EQ(pieces.size(), 2U);
   const ScanRange first = OpenScan(ScanOf(segment, pieces[0]), pieces[0]);
   ASSERT_EQ(first.count(), 2U);
@@ -85,15 +86,15 @@ TEST(Segment, AllPlanesComeBack) {
 }
 
 TEST(Segment, PlanesLieInOrderOfUse) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
+  const auto [segment, pieces, entries, keys] = SampleSegment();
   EXPECT_EQ(pieces[0].scan_offset, kHeaderSize);
   EXPECT_EQ(pieces[1].scan_offset, pieces[0].extension_offset() + pieces[0].extension_length);
   EXPECT_EQ(pieces[0].metadata_offset, pieces[1].extension_offset() + pieces[1].extension_length);
   EXPECT_EQ(pieces[1].metadata_offset, pieces[0].metadata_offset + pieces[0].metadata_length);
   EXPECT_EQ(pieces[0].raw_offset, pieces[1].metadata_offset + pieces[1].metadata_length);
   EXPECT_EQ(pieces[1].raw_offset, pieces[0].raw_offset + 2 * RawBytes(RawPlane::kFloat16, 2));
-  EXPECT_EQ(segment.size(), pieces[1].raw_offset + RawBytes(RawPlane::kFloat16, 2));
+  EXPECT_EQ(keys.offset, pieces[1].raw_offset + RawBytes(RawPlane::kFloat16, 2));
+  EXPECT_EQ(segment.size(), keys.offset + MostKeyPlaneBytes(KeyKind::kText, 3, 0, 0) + 3) << "the first key is empty";
   CheckHeader(segment, {.kind = 'G', .index = testing::kSampleIndex, .object = testing::kSampleObject}, kKey);
 }
 
@@ -121,7 +122,8 @@ class RandomPiece {
                           .sign_factors = {value, value + 0.25F},
                           .code_factors = {value + 0.5F, value + 0.75F},
                           .vector = std::span(vectors_).subspan(i * dimensions, dimensions),
-                          .metadata = rows_[i]});
+                          .metadata = rows_[i],
+                          .content_hash = random_.Next()});
     }
   }
   const std::vector<Entry>& entries() const { return entries_; }
@@ -184,6 +186,30 @@ class RandomPiece {
   std::vector<Entry> entries_;
 };
 
+// The key plane has every entry of the pieces: its key, its position, its hash.
+void ExpectKeys(const WrittenSegment& segment, const SegmentShape& shape,
+                const std::vector<const RandomPiece*>& pieces) {
+  std::vector<Entry> entries;
+  for (const RandomPiece* piece : pieces) {
+    entries.insert(entries.end(), piece->entries().begin(), piece->entries().end());
+  }
+  const uint64_t length = segment.object.size();
+  const ByteView index = RangeOf(segment.object, length - segment.keys.index_length, segment.keys.index_length);
+  std::vector<bool> seen(entries.size());
+  for (const KeyBlockPlace& place : DecodeKeyIndex(index, shape, segment.keys, length, segment.entries, kKey)) {
+    const KeyBlock block(RangeOf(segment.object, place.offset, place.length), place, shape, segment.entries, kKey);
+    for (size_t i = 0; i < block.count(); ++i) {
+      const KeyEntry key = block.entry(i);
+      const Entry& entry = entries[key.position];
+      EXPECT_TRUE(std::ranges::equal(key.key, entry.key));
+      EXPECT_EQ(key.content_hash, entry.content_hash);
+      EXPECT_FALSE(seen[key.position]);
+      seen[key.position] = true;
+    }
+  }
+  EXPECT_EQ(std::ranges::count(seen, true), static_cast<int64_t>(entries.size()));
+}
+
 TEST(Segment, EveryShapeComesBack) {
   for (const size_t dimensions : {1, 64, 130}) {
     for (int bits = 1; bits <= kMaxBits; ++bits) {
@@ -199,16 +225,23 @@ TEST(Segment, EveryShapeComesBack) {
           const RandomPiece first(shape, 11);
           const RandomPiece second(shape, 8);
           SegmentWriter writer(shape, 100);
-          writer.AddPiece(3, first.entries());
-          writer.AddPiece(7, second.entries());
+          writer.AddPiece(7, first.entries());
+          writer.AddPiece(3, second.entries());
           const uint64_t size = writer.size();
-          std::vector<Piece> pieces;
-          const Bytes segment = writer.Finish(&pieces);
-          ASSERT_EQ(segment.size(), size);
-          ASSERT_EQ(pieces.size(), 2U);
-          EXPECT_EQ(pieces[1].list, 7U);
-          first.ExpectIn(segment, pieces[0]);
-          second.ExpectIn(segment, pieces[1]);
+          const WrittenSegment segment = writer.Finish();
+          if (keys == KeyKind::kText) {
+            ASSERT_LE(segment.object.size(), size);
+            ASSERT_GE(segment.object.size() + 100, size);
+          } else {
+            ASSERT_EQ(segment.object.size(), size);
+          }
+          ASSERT_EQ(segment.pieces.size(), 2U);
+          EXPECT_EQ(segment.pieces[1].list_id, 3U);
+          EXPECT_EQ(segment.pieces[1].first, 11U);
+          EXPECT_EQ(segment.entries, 19U);
+          first.ExpectIn(segment.object, segment.pieces[0]);
+          second.ExpectIn(segment.object, segment.pieces[1]);
+          ExpectKeys(segment, shape, {&first, &second});
         }
       }
     }
@@ -224,7 +257,8 @@ TEST(Segment, EntryBytesAreWhatEntriesTake) {
   const RandomPiece piece(shape, 8);
   SegmentWriter writer(shape);
   writer.AddPiece(0, piece.entries());
-  EXPECT_EQ(writer.size(), kHeaderSize + 2 * 12 + 8 * EntryBytes(shape, 16));
+  const uint64_t key_plane = MostKeyPlaneBytes(KeyKind::kUuid, 8, 8 * 16, 16);
+  EXPECT_EQ(writer.size(), kHeaderSize + 2 * 12 + 8 * EntryBytes(shape, 16) + key_plane);
   shape.codes.bits = 1;
   shape.raw = RawPlane::kNone;
   EXPECT_EQ(EntryBytes(shape, 16), 8U + 16U + 16U);
@@ -234,8 +268,7 @@ TEST(Segment, EntryBytesAreWhatEntriesTake) {
 
 // A range that arrives at an odd address is as good as any.
 TEST(Segment, AnyAlignment) {
-  std::vector<Piece> pieces;
-  const Bytes segment = SampleSegment(&pieces);
+  const auto [segment, pieces, entries, keys] = SampleSegment();
   for (size_t shift = 0; shift < 8; ++shift) {
     Bytes scan_bytes(shift);
     Append(scan_bytes, ScanOf(segment, pieces[0]));
@@ -268,8 +301,7 @@ TEST(Segment, RawVectorsAreReadAlone) {
   SegmentShape shape = SampleShape();
   for (const RawPlane raw : {RawPlane::kFloat16, RawPlane::kFloat32}) {
     shape.raw = raw;
-    std::vector<Piece> pieces;
-    const Bytes segment = SampleSegment(&pieces, shape);
+    const auto [segment, pieces, entries, keys] = SampleSegment(shape);
     const size_t length = RawBytes(raw, 2);
     const uint64_t first = pieces[0].raw_offset;
     const uint64_t second = first + length;
@@ -299,10 +331,10 @@ TEST(Segment, HalvesRoundAndNeverTurnInfinite) {
   const Entry entry{.key = {}, .signs = signs, .vector = vector};
   SegmentWriter writer(shape);
   writer.AddPiece(0, {&entry, 1});
-  std::vector<Piece> pieces;
-  const Bytes segment = writer.Finish(&pieces);
+  const WrittenSegment written = writer.Finish();
+  const uint64_t offset = written.pieces[0].raw_offset;
   float read[4];
-  DecodeRaw(RangeOf(segment, pieces[0].raw_offset, 12), pieces[0].raw_offset, shape, kKey, read);
+  DecodeRaw(RangeOf(written.object, offset, 12), offset, shape, kKey, read);
   EXPECT_THAT(read, ElementsAre(3.140625F, 65504, -65504, 0x1p-23F));
 }
 

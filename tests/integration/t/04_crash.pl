@@ -188,13 +188,14 @@ my ($deleted, $foreign) = split /\|/, $node->safe_psql($db, q{SELECT deleted, fo
 my @after = objects($s3, "$prefix/");
 my %left = map { $_ => 1 } @after;
 my @gone = grep { !$left{$_} } @before;
-my ($manifest, $base, $delta, $segments) = split /\|/, $node->safe_psql($db, 'SELECT manifest, base, delta, segments FROM s3v.version');
+my ($manifest, $base, $deltas, $segments) =
+  split /\|/, $node->safe_psql($db, q{SELECT manifest, base, array_to_string(deltas, ','), segments FROM s3v.version});
 
 is(scalar(@gone), $deleted, 's3v_gc deleted what it says');
 cmp_ok($deleted, '>', 0, "$deleted orphans and objects of old versions went");
 is(scalar(grep { !m{^\Q$prefix/$uuid\E/(owner|manifest|nav|segment)/} } @gone), 0, 'all of them below the index\'s own prefix');
 is_deeply([ grep { m{/(manifest|nav)/} } @after ],
-	[ sort "$prefix/$uuid/manifest/$manifest", "$prefix/$uuid/nav/$base", "$prefix/$uuid/nav/$delta" ],
+	[ sort "$prefix/$uuid/manifest/$manifest", map { "$prefix/$uuid/nav/$_" } $base, split(/,/, $deltas) ],
 	'of manifests and navigation the present version\'s are left, and no other');
 is(scalar(grep { m{/segment/[0-9a-f]{32}$} } @after), $segments, 'and as many segments as it has');
 is($foreign, 3, 'three objects that are not ours are told');

@@ -1,21 +1,20 @@
-#include "format/navigation.h"
-
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
+#include <numeric>
 
 #include "format/coding.h"
+#include "format/navigation.h"
 #include "format/samples.h"
 
 namespace s3v {
 namespace {
 
-using testing::BaseOf;
 using testing::kSampleIndex;
 using testing::kSampleObject;
 using testing::SampleBase;
-using testing::SampleDelta;
 
 const std::string kKey = "nav";
 
@@ -40,12 +39,11 @@ Code BaseCode(const std::function<void(NavigationBaseParts&)>& change) {
   return ReadCode(EncodeBase(base, kSampleIndex, kSampleObject));
 }
 
-Code DeltaCode(const std::function<void(NavigationDelta&)>& change,
-               const SegmentShape& shape = testing::SampleShape()) {
-  NavigationDelta delta = SampleDelta(shape);
-  change(delta);
-  const Bytes bytes = EncodeDelta(delta, kSampleIndex, kSampleObject);
-  return CodeOf([&] { DecodeDelta(bytes, kSampleIndex, kSampleObject, BaseOf(2, 2), kKey); });
+// Ids of lists that were never split: their places.
+std::vector<uint32_t> Ascending(size_t lists) {
+  std::vector<uint32_t> ids(lists);
+  std::iota(ids.begin(), ids.end(), 0U);
+  return ids;
 }
 
 TEST(NavigationBase, RoundTrip) {
@@ -59,6 +57,10 @@ TEST(NavigationBase, RoundTrip) {
   EXPECT_EQ(read.rotation.dimensions(), 2U);
   EXPECT_EQ(read.tables.first(0), 0U);
   EXPECT_EQ(read.tables.first(1), 2U);
+  EXPECT_EQ(read.rotation_seed, 99U);
+  EXPECT_EQ(read.list_id(0), 5U);
+  EXPECT_EQ(read.list_id(1), 2U);
+  EXPECT_EQ(read.next_list_id, 6U);
   for (const auto& [table, part] :
        {std::pair{read.tables.parents, base.parents}, std::pair{read.tables.lists, base.lists}}) {
     EXPECT_EQ(table.dimensions, 2U);
@@ -99,6 +101,8 @@ TEST(NavigationBase, TablesAreViewsThatBeginAtMultiplesOf64) {
     parts.lists.codes.assign(2 * lists, 7);
     parts.lists.scales.assign(lists, 1);
     parts.lists.squared_norms.assign(lists, 1);
+    parts.list_ids = Ascending(lists);
+    parts.next_list_id = lists;
     const Bytes bytes = EncodeBase(parts, kSampleIndex, kSampleObject);
     const NavigationBase base = ViewBase(bytes, kSampleIndex, kSampleObject, kKey);
     for (const CentroidTable& table : {base.tables.parents, base.tables.lists}) {
@@ -161,6 +165,7 @@ TEST(NavigationBase, ListsOfParentsFollowEachOther) {
       base.lists.codes.resize(8);
       base.lists.scales.resize(4);
       base.lists.squared_norms.resize(4);
+      base.list_ids = Ascending(4);
     });
   };
   EXPECT_EQ(code({0, 1, 4}), Code::kOk);
@@ -169,6 +174,32 @@ TEST(NavigationBase, ListsOfParentsFollowEachOther) {
   EXPECT_EQ(code({0, 5, 4}), Code::kCorrupted);
   EXPECT_EQ(code({1, 2, 4}), Code::kCorrupted);
   EXPECT_EQ(code({0, 1, 2, 3, 3, 4}), Code::kCorrupted) << "more parents than lists";
+}
+
+TEST(NavigationBase, ListsHaveIdsOfTheirOwn) {
+  const auto code = [](const std::vector<uint32_t>& ids, uint32_t next) {
+    return BaseCode([&](NavigationBaseParts& base) {
+      base.first_list = {0, static_cast<uint32_t>(ids.size())};
+      base.lists.codes.resize(2 * ids.size());
+      base.lists.scales.resize(ids.size());
+      base.lists.squared_norms.resize(ids.size());
+      base.list_ids = ids;
+      base.next_list_id = next;
+    });
+  };
+  EXPECT_EQ(code({0, 1, 2}, 3), Code::kOk);
+  EXPECT_EQ(code({7, 0, 0xfffffffe}, 0xffffffff), Code::kOk) << "any order, any gaps";
+  EXPECT_EQ(code({0, 1, 2}, 2), Code::kCorrupted);
+  EXPECT_EQ(code({2, 0, 1}, 2), Code::kCorrupted);
+  EXPECT_EQ(code({0, 1, 2}, 0), Code::kCorrupted);
+  EXPECT_EQ(code({0, 1, 1}, 3), Code::kCorrupted);
+  EXPECT_EQ(code({5, 1, 5}, 9), Code::kCorrupted);
+  EXPECT_EQ(code({0xffffffff}, 0xffffffff), Code::kCorrupted);
+  std::vector<uint32_t> many = Ascending(100000);
+  std::ranges::reverse(many);
+  EXPECT_EQ(code(many, 100000), Code::kOk);
+  many[5] = 3;
+  EXPECT_EQ(code(many, 100000), Code::kCorrupted);
 }
 
 // Numbers that lie under a good checksum; counts are compared with the bytes at hand before anything is read.
@@ -190,129 +221,8 @@ TEST(NavigationBase, ForgedBytesAreRefused) {
       EXPECT_EQ(forged(offset, count), Code::kCorrupted) << count;
     }
   }
-  // Two numbers of a parent end at 96, codes begin at 128; likewise the lists' at 130 + 16 and 192.
-  for (const size_t offset : {96, 124, 146, 188}) EXPECT_EQ(forged(offset, 1U << 24), Code::kCorrupted) << offset;
-}
-
-TEST(NavigationDelta, RoundTrip) {
-  NavigationDelta delta = SampleDelta();
-  delta.has_duplicates = true;
-  delta.rows = 2;
-  const Bytes bytes = EncodeDelta(delta, kSampleIndex, kSampleObject);
-  CheckDelta(bytes, kSampleIndex, kSampleObject, kKey);
-  const NavigationDelta read = DecodeDelta(bytes, kSampleIndex, kSampleObject, BaseOf(2, 2), kKey);
-  EXPECT_EQ(read.base, delta.base);
-  EXPECT_EQ(read.key_kind, delta.key_kind);
-  EXPECT_EQ(read.bits, 2);
-  EXPECT_EQ(read.raw, RawPlane::kFloat16);
-  EXPECT_TRUE(read.has_metadata);
-  EXPECT_TRUE(read.has_duplicates);
-  EXPECT_EQ(read.rows, 2U);
-  EXPECT_EQ(read.entries, 3U);
-  EXPECT_EQ(read.rule.gap, 1.5F);
-  EXPECT_EQ(read.rule.least, 1U);
-  EXPECT_EQ(read.rule.most, 2U);
-  ASSERT_EQ(read.segments.size(), 1U);
-  EXPECT_EQ(read.segments[0].id, delta.segments[0].id);
-  EXPECT_EQ(read.segments[0].length, delta.segments[0].length);
-  ASSERT_EQ(read.pieces.size(), 2U);
-  for (size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(read.pieces[i].list, delta.pieces[i].list);
-    EXPECT_EQ(read.pieces[i].segment, delta.pieces[i].segment);
-    EXPECT_EQ(read.pieces[i].count, delta.pieces[i].count);
-    EXPECT_EQ(read.pieces[i].scan_offset, delta.pieces[i].scan_offset);
-    EXPECT_EQ(read.pieces[i].scan_length, delta.pieces[i].scan_length);
-    EXPECT_EQ(read.pieces[i].extension_length, delta.pieces[i].extension_length);
-    EXPECT_EQ(read.pieces[i].metadata_offset, delta.pieces[i].metadata_offset);
-    EXPECT_EQ(read.pieces[i].metadata_length, delta.pieces[i].metadata_length);
-    EXPECT_EQ(read.pieces[i].raw_offset, delta.pieces[i].raw_offset);
-  }
-}
-
-TEST(NavigationDelta, EmptyIndexHasNoPieces) {
-  NavigationDelta delta;
-  const Bytes bytes = EncodeDelta(delta, kSampleIndex, kSampleObject);
-  EXPECT_TRUE(DecodeDelta(bytes, kSampleIndex, kSampleObject, BaseOf(1, 2), kKey).pieces.empty());
-}
-
-TEST(NavigationDelta, EveryShapeOfSegmentIsAccepted) {
-  for (const int bits : {1, 2, 8}) {
-    for (const KeyKind keys : {KeyKind::kInteger, KeyKind::kText}) {
-      for (const RawPlane raw : {RawPlane::kNone, RawPlane::kFloat32, RawPlane::kFloat16}) {
-        for (const bool has_metadata : {false, true}) {
-          SegmentShape shape = testing::SampleShape();
-          shape.codes.bits = bits;
-          shape.key_kind = keys;
-          shape.raw = raw;
-          shape.has_metadata = has_metadata;
-          EXPECT_EQ(DeltaCode([](NavigationDelta&) {}, shape), Code::kOk) << bits << " bits";
-          EXPECT_EQ(DeltaCode([](NavigationDelta& delta) { --delta.segments[0].length; }, shape), Code::kCorrupted);
-        }
-      }
-    }
-  }
-}
-
-TEST(NavigationDelta, HostileNumbersAreRefused) {
-  using Delta = NavigationDelta;
-  EXPECT_EQ(DeltaCode([](Delta&) {}), Code::kOk);
-  for (const int bits : {0, 1, 3, 9, 255}) {
-    EXPECT_EQ(DeltaCode([&](Delta& delta) { delta.bits = bits; }), Code::kCorrupted) << bits;
-  }
-  for (const uint8_t raw : {0, 1, 3, 255}) {
-    EXPECT_EQ(DeltaCode([&](Delta& delta) { delta.raw = RawPlane{raw}; }), Code::kCorrupted) << int{raw};
-  }
-  for (const uint8_t kind : {0, 1, 2, 4}) {
-    EXPECT_EQ(DeltaCode([&](Delta& delta) { delta.key_kind = KeyKind{kind}; }), Code::kCorrupted) << int{kind};
-  }
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.has_metadata = false; }), Code::kCorrupted);
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.rule.gap = -1; }), Code::kCorrupted);
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.rule.gap = std::numeric_limits<float>::quiet_NaN(); }),
-            Code::kCorrupted);
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.rule.least = 3; }), Code::kCorrupted);
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.segments[0].length = 1; }), Code::kCorrupted);
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.segments[0].length = UINT64_MAX; }), Code::kCorrupted);
-  EXPECT_EQ(DeltaCode([](Delta& delta) { delta.segments.clear(); }), Code::kCorrupted);
-}
-
-TEST(NavigationDelta, RowsAndEntriesFit) {
-  const auto code = [](bool has_duplicates, uint64_t rows, uint64_t entries) {
-    return DeltaCode([&](NavigationDelta& delta) {
-      delta.has_duplicates = has_duplicates;
-      delta.rows = rows;
-      delta.entries = entries;
-    });
-  };
-  EXPECT_EQ(code(false, 3, 3), Code::kOk);
-  EXPECT_EQ(code(true, 3, 3), Code::kOk);
-  EXPECT_EQ(code(true, 2, 3), Code::kOk);
-  EXPECT_EQ(code(false, 2, 3), Code::kCorrupted);
-  EXPECT_EQ(code(true, 4, 3), Code::kCorrupted);
-  EXPECT_EQ(code(true, UINT64_MAX, 3), Code::kCorrupted);
-  EXPECT_EQ(code(false, 4, 4), Code::kCorrupted) << "pieces have 3";
-  EXPECT_EQ(code(true, 2, 2), Code::kCorrupted) << "pieces have 3";
-}
-
-// Counts are compared with the bytes at hand before anything is allocated.
-TEST(NavigationDelta, ForgedBytesAreRefused) {
-  const Bytes good = EncodeDelta(SampleDelta(), kSampleIndex, kSampleObject);
-  const auto forged = [&](size_t offset, uint32_t value) {
-    Bytes bytes(good.begin(), good.end() - 4);
-    std::memcpy(bytes.data() + offset, &value, sizeof value);
-    AppendRangeChecksum(bytes, kSampleObject, kHeaderSize, kHeaderSize);
-    return CodeOf([&] { DecodeDelta(bytes, kSampleIndex, kSampleObject, BaseOf(2, 2), kKey); });
-  };
-  constexpr size_t kShape = kHeaderSize + 16;
-  constexpr size_t kSegmentCount = kShape + 8 + 12 + 16;
-  EXPECT_EQ(forged(kShape, 0x01020203), Code::kOk);
-  EXPECT_EQ(forged(kShape, 0x02020203), Code::kCorrupted) << "metadata: neither yes nor no";
-  EXPECT_EQ(forged(kShape + 4, 2), Code::kCorrupted) << "duplicates: neither yes nor no";
-  for (const uint32_t filler : {1U << 8, 1U << 16, 1U << 24}) EXPECT_EQ(forged(kShape + 4, filler), Code::kCorrupted);
-  for (const size_t offset : {kSegmentCount, kSegmentCount + 4}) {
-    for (const uint32_t count : {0U, 3U, 0x7fffffffU, 0x80000000U, 0xffffffffU}) {
-      EXPECT_EQ(forged(offset, count), Code::kCorrupted) << count;
-    }
-  }
+  // Two numbers of a parent end at 108, codes begin at 128; likewise the lists' at 130 + 16 and 192.
+  for (const size_t offset : {108, 124, 146, 188}) EXPECT_EQ(forged(offset, 1U << 24), Code::kCorrupted) << offset;
 }
 
 }  // namespace

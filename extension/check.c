@@ -1,0 +1,323 @@
+/* s3v_check: what differs between sources and their indexes, and what the change log does not explain. Changes nothing. */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "commands/trigger.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "boundary.h"
+#include "compare.h"
+#include "compat.h"
+#include "known.h"
+#include "progress.h"
+#include "query.h"
+#include "server.h"
+
+PG_FUNCTION_INFO_V1(s3v_check);
+
+typedef struct Findings
+{
+	int64		pending;
+	int64		missing;
+	int64		orphaned;
+	int64		stale;
+	int64		corrupt;
+} Findings;
+
+/* ---- what cannot be checked ---------------------------------------------------------------------------------------------- */
+
+static void
+refuse_moments(const S3vQuery *query)
+{
+	/* Inside the writing statement rows are visible before the triggers have logged them. */
+	if (AfterTriggerPendingOnRel(query->index->source))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("index \"%s\" cannot be checked while triggers are pending on its source",
+						get_rel_name(query->index->index_id))));
+	if (query->columns_dropped)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a column of index \"%s\" was dropped since this snapshot was taken",
+						get_rel_name(query->index->index_id)),
+				 errhint("Run s3v_check in a new transaction.")));
+}
+
+/* ---- pending rows -------------------------------------------------------------------------------------------------------- */
+
+typedef struct Pending
+{
+	const S3vSource *source;
+	s3v_keys   *keys;
+	bool		everything;
+} Pending;
+
+static bool
+note_pending(void *arg, const char *key_text)
+{
+	Pending    *pending = arg;
+	s3v_error	err;
+	S3vKey		key;
+
+	CHECK_FOR_INTERRUPTS();
+	if (key_text == NULL)
+	{
+		pending->everything = true;
+		return false;
+	}
+	key = key_from_text(key_text, pending->source->key.base_type, pending->source->key_kind);
+	boundary_raise(s3v_keys_add(pending->keys, key.data, key.size, &err), &err);
+	pfree(key.data);
+	return true;
+}
+
+static int64
+count_rows(Relation rel, Snapshot snapshot)
+{
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	int64		count = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		count++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return count;
+}
+
+/* ---- one index ----------------------------------------------------------------------------------------------------------- */
+
+static void
+free_contents(void *contents)
+{
+	s3v_contents_free(contents);
+}
+
+/* Opens what is whole of the version; of what is not, the first complaint is told. */
+static s3v_contents *
+open_contents(const S3vQuery *query, S3vCall *call, Findings *findings)
+{
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_contents);
+	s3v_version_names names = query_version_names(query);
+	s3v_damage	damage = {0};
+	s3v_error	err;
+
+	boundary_check(call, s3v_contents_open(boundary_env(call), server_index_store(query->index->index_id), &names,
+										   query->version->manifest, (s3v_contents **) &handle->ptr, &damage, &err), &err);
+	findings->corrupt = (int64) damage.objects;
+	if (damage.complaint[0] != '\0')
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("index \"%s\" has damaged objects", get_rel_name(query->index->index_id)),
+				 errdetail_internal("%s", damage.complaint),
+				 RecoveryInProgress() ? 0 : errhint("Run s3v_sync with mode 'reconcile'.")));
+	return handle->ptr;
+}
+
+static Findings
+check_index(Oid index_id)
+{
+	S3vQueryArgs args = {.index_id = index_id, .k = 1};
+	Findings	findings = {0};
+	Pending		pending = {0};
+	S3vComparison comparison = {0};
+	S3vQuery   *query;
+	Relation	rel;
+
+	refuse_row_security(known_index(index_id)->source->relid, "s3v_check compares with all rows of the table.");
+	/* Who may query the index may have it checked. */
+	query = query_open(&args);
+	refuse_moments(query);
+	query->version = catalog_version(index_id, query->snapshot);
+	rel = table_open(query->index->source, NoLock);
+
+	pending.source = query->source;
+	pending.keys = key_set_make();
+	if (query->version == NULL || query->version->version == 0)
+		pending.everything = true;
+	else
+	{
+		progress_start(index_id);
+		comparison.call = boundary_begin();
+		comparison.contents = open_contents(query, comparison.call, &findings);
+		catalog_log_scan(query->index, query->version, query->snapshot, note_pending, &pending);
+	}
+
+	if (pending.everything)
+		findings.pending = count_rows(rel, query->snapshot);
+	else
+	{
+		comparison.index = query->index;
+		comparison.source = query->source;
+		comparison.rel = rel;
+		comparison.snapshot = query->snapshot;
+		comparison.pending = pending.keys;
+		compare_rows(&comparison, NULL, NULL);
+		findings.pending = (int64) s3v_keys_count(pending.keys);
+		findings.missing = comparison.missing;
+		findings.orphaned = comparison.orphaned;
+		findings.stale = comparison.stale;
+	}
+	progress_end();
+	table_close(rel, NoLock);
+	return findings;
+}
+
+static void
+put_findings(ReturnSetInfo *set, Oid index_id, const Findings *findings)
+{
+	Datum		values[6];
+	bool		nulls[6] = {false};
+
+	values[0] = ObjectIdGetDatum(index_id);
+	values[1] = Int64GetDatum(findings->pending);
+	values[2] = Int64GetDatum(findings->missing);
+	values[3] = Int64GetDatum(findings->orphaned);
+	values[4] = Int64GetDatum(findings->stale);
+	values[5] = Int64GetDatum(findings->corrupt);
+	tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+}
+
+static void
+check_and_put(ReturnSetInfo *set, Oid index_id)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "s3v check", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	Findings	findings = check_index(index_id);
+
+	MemoryContextSwitchTo(before);
+	MemoryContextDelete(context);
+	put_findings(set, index_id, &findings);
+}
+
+/* ---- all indexes --------------------------------------------------------------------------------------------------------- */
+
+static bool
+may_read_column(Oid table, const char *column)
+{
+	AttrNumber	number = get_attnum(table, column);
+
+	return number != InvalidAttrNumber && pg_attribute_aclcheck(table, number, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+/* The rights that a query asks for, without a complaint; what was dropped meanwhile nobody may read. */
+static bool
+may_read(const S3vIndex *index)
+{
+	Oid			user = GetUserId();
+	bool		is_missing = false;
+
+	if (pg_class_aclcheck_ext(index->index_id, user, ACL_SELECT, &is_missing) != ACLCHECK_OK ||
+		get_rel_name(index->source) == NULL ||
+		schema_acl(get_rel_namespace(index->source), user, ACL_USAGE) != ACLCHECK_OK)
+		return false;
+	if (pg_class_aclcheck_ext(index->source, user, ACL_SELECT, &is_missing) == ACLCHECK_OK)
+		return true;
+	for (int i = 0; i < index->metadata_count; i++)
+	{
+		if (!may_read_column(index->source, index->metadata[i]))
+			return false;
+	}
+	return may_read_column(index->source, index->key_column) && may_read_column(index->source, index->vector_column);
+}
+
+/* In a subtransaction of its own: what fails is told in a WARNING, and the others go on. */
+static void
+check_guarded(ReturnSetInfo *set, const S3vIndex *index)
+{
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext work = AllocSetContextCreate(context, "s3v check", ALLOCSET_DEFAULT_SIZES);
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *name = get_rel_name(index->index_id);
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(work);
+	PG_TRY();
+	{
+		Findings	findings = check_index(index->index_id);
+
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		put_findings(set, index->index_id, &findings);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		/* Before anything is raised again: the server takes the end of a statement for the end of this subtransaction alone. */
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		/* A cancel is meant for the whole statement. */
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not check index \"%s\": %s", name != NULL ? name : "?", error->message),
+				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
+				 error->hint != NULL ? errhint("%s", error->hint) : 0));
+	}
+	PG_END_TRY();
+	MemoryContextDelete(work);
+}
+
+static List *
+indexes_of(Oid source)
+{
+	List	   *indexes;
+
+	if (OidIsValid(source) && get_rel_name(source) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", source)));
+	indexes = catalog_indexes(source, GetActiveSnapshot());
+	if (OidIsValid(source) && indexes == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" has no s3v index", get_rel_name(source)),
+				 errhint("Name the source table, not the index.")));
+	return indexes;
+}
+
+Datum
+s3v_check(PG_FUNCTION_ARGS)
+{
+	Oid			source = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
+	List	   *indexes = indexes_of(source);
+	ListCell   *cell;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(cell, indexes)
+	{
+		const S3vIndex *index = lfirst(cell);
+
+		CHECK_FOR_INTERRUPTS();
+		if (OidIsValid(source))
+			check_and_put(set, index->index_id);
+		else if (!may_read(index))
+			continue;
+		/* A parallel query has no subtransactions. */
+		else if (IsInParallelMode())
+			check_and_put(set, index->index_id);
+		else
+			check_guarded(set, index);
+	}
+	return (Datum) 0;
+}
