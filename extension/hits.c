@@ -103,10 +103,10 @@ sift_down(S3vHits *hits)
 	}
 }
 
-void
-hits_add(S3vHits *hits, double distance, const void *key, int key_size, Jsonb *metadata)
+static void
+add(S3vHits *hits, double distance, const void *key, int key_size, Jsonb *metadata, s3v_place place)
 {
-	S3vHit		hit = {0};
+	S3vHit		hit = {.place = place};
 
 	if (!hits_wants(hits, distance, key, key_size))
 		return;
@@ -136,6 +136,20 @@ hits_add(S3vHits *hits, double distance, const void *key, int key_size, Jsonb *m
 	}
 	hits->items[hits->count] = hit;
 	sift_up(hits, hits->count++);
+}
+
+void
+hits_add(S3vHits *hits, double distance, const void *key, int key_size, Jsonb *metadata)
+{
+	s3v_place	nowhere = {0};
+
+	add(hits, distance, key, key_size, metadata, nowhere);
+}
+
+void
+hits_add_candidate(S3vHits *hits, const s3v_candidate *candidate)
+{
+	add(hits, candidate->estimate, candidate->key, candidate->key_size, NULL, candidate->place);
 }
 
 void

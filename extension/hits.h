@@ -6,12 +6,15 @@
 
 #include "utils/jsonb.h"
 
+#include "api/s3v_c.h"
+
 typedef struct S3vHit
 {
 	double		distance;
 	char	   *key;			/* encoded; memcmp order is the key type's */
 	int			key_size;
-	Jsonb	   *metadata;		/* NULL until hits_offer()'s caller sets it */
+	Jsonb	   *metadata;		/* NULL: still to be read at `place` */
+	s3v_place	place;			/* of hits that were added by it */
 } S3vHit;
 
 /* A bounded heap; grows as hits arrive, never beyond k. Everything in it lives in `context`. */
@@ -45,6 +48,9 @@ hits_worst(const S3vHits *hits)
 /* Keeps a copy of the key if the hit is among the k best; answers whether it would be, before any copy is made. */
 extern bool hits_wants(const S3vHits *hits, double distance, const void *key, int key_size);
 extern void hits_add(S3vHits *hits, double distance, const void *key, int key_size, Jsonb *metadata);
+
+/* The same for a candidate of the index whose metadata is read when all hits are known: whoever does sets it, in hits->context. */
+extern void hits_add_candidate(S3vHits *hits, const s3v_candidate *candidate);
 
 extern void hits_sort(S3vHits *hits);
 

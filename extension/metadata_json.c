@@ -55,13 +55,13 @@ set_jsonb(JsonbValue *json, Jsonb *value)
 }
 
 /* As to_jsonb() has it; what most columns are, without its look at the catalogues. */
-static void
-set_value(JsonbValue *json, const S3vColumn *column, Datum value)
+void
+metadata_json_value(JsonbValue *json, Oid type, Datum value)
 {
 	text	   *string;
 	char	   *label;
 
-	switch (column->base_type)
+	switch (type)
 	{
 		case TEXTOID:
 		case VARCHAROID:
@@ -92,9 +92,9 @@ set_value(JsonbValue *json, const S3vColumn *column, Datum value)
 			set_jsonb(json, DatumGetJsonbP(value));
 			break;
 		default:
-			if (get_typtype(column->base_type) != TYPTYPE_ENUM)
+			if (get_typtype(type) != TYPTYPE_ENUM)
 			{
-				set_jsonb(json, call_to_jsonb(value, column->base_type));
+				set_jsonb(json, call_to_jsonb(value, type));
 				break;
 			}
 
@@ -137,7 +137,7 @@ metadata_to_jsonb(const S3vSource *source, const Datum *values, const bool *null
 			continue;
 		set_string(&key, column->name, strlen(column->name));
 		pushJsonbValue(&object, WJB_KEY, &key);
-		set_value(&value, column, values[i]);
+		metadata_json_value(&value, column->base_type, values[i]);
 		pushJsonbValue(&object, WJB_VALUE, &value);
 	}
 	return JsonbValueToJsonb(pushJsonbValue(&object, WJB_END_OBJECT, NULL));

@@ -15,6 +15,9 @@
 /* pgvector's bound as well. */
 #define MAX_DIMENSIONS 16000
 
+/* More than any index has. */
+#define MAX_VERSION INT64CONST(1000000000000)
+
 /* Log rows that a limited sync takes; more than any log has. */
 #define MAX_ROWS INT64CONST(1000000000000)
 
@@ -37,7 +40,7 @@ typedef struct Option
 {
 	const char *name;
 	int			places;
-	const char *setting;		/* of search options: governs where neither call nor index says anything */
+	const char *setting;		/* governs where neither call nor index says anything; NULL: nothing does */
 	void		(*apply) (OptionValues *values, const char *name, const char *value);
 } Option;
 
@@ -140,6 +143,12 @@ apply_max_bytes(OptionValues *values, const char *name, const char *value)
 }
 
 static void
+apply_as_of_version(OptionValues *values, const char *name, const char *value)
+{
+	values->search.as_of_version = integer_value(name, value, 1, MAX_VERSION);
+}
+
+static void
 apply_lists(OptionValues *values, const char *name, const char *value)
 {
 	values->build.lists = integer_value(name, value, 0, S3V_MAX_LISTS);
@@ -221,6 +230,7 @@ static const Option options_table[] = {
 	{"consistency", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.consistency", apply_consistency},
 	{"on_missing", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.on_missing", apply_on_missing},
 	{"max_bytes", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.max_bytes", apply_max_bytes},
+	{"as_of_version", IN_QUERY, NULL, apply_as_of_version},
 	{"lists", IN_INDEX | IN_CREATE, NULL, apply_lists},
 	{"recall", IN_INDEX | IN_CREATE, NULL, apply_recall},
 	{"bits", IN_INDEX | IN_CREATE, NULL, apply_bits},
@@ -341,10 +351,10 @@ settings_resolve(List *index_options, Jsonb *call_options)
 		const Option *option = &options_table[i];
 		const char *value;
 
-		if (option->setting == NULL)
+		if (!(option->places & IN_QUERY))
 			continue;
 		value = find_value(of_call, option->name);
-		if (value == NULL && !settings_is_set(option->setting))
+		if (value == NULL && option->setting != NULL && !settings_is_set(option->setting))
 			value = find_value(index_options, option->name);
 		if (value != NULL)
 			option->apply(&values, option->name, value);

@@ -35,6 +35,7 @@ typedef struct S3vSearchSettings
 	bool		eventual;		/* consistency = eventual: pending rows are not merged */
 	bool		missing_is_error;	/* on_missing = error */
 	int64		max_bytes;		/* 0: no budget */
+	int64		as_of_version;	/* that version alone, as it was; 0: the index as it is. Of calls only */
 } S3vSearchSettings;
 
 /* What the settings of the session say. */

@@ -151,6 +151,15 @@ extern const char *metadata_from_utf8(const char *text);
 /* The same values as jsonb, as to_jsonb() prints them (an enum always as its label); NULL columns are absent keys. */
 extern Jsonb *metadata_to_jsonb(const S3vSource *source, const Datum *values, const bool *nulls);
 
+/* One value of them: `type` is a metadata column's base type, or what its array's elements are. (metadata_json.c) */
+extern void metadata_json_value(JsonbValue *json, Oid type, Datum value);
+
+/*
+ * What metadata_to_jsonb() made of the row whose encoding these bytes are, but for arrays: one dimension, without NULL elements. Raises
+ * XX001 for bytes that are no such row, 0A000 for a column that had another type then. (metadata_decode.c)
+ */
+extern Jsonb *metadata_decode(const S3vSource *source, const void *row, Size size);
+
 /* ---- filters (filters.c) ---- */
 
 /*

@@ -65,7 +65,7 @@ SET ROLE s3v_nobody;
 INSERT INTO shop.docs VALUES (100, 't', 's', '{100,1}');
 RESET ROLE;
 SELECT index, pending FROM s3v_indexes ORDER BY index::text;
--- row-level security that applies to the caller: refused, for now; the owner is not concerned
+-- row-level security that applies to the caller (row_security.sql has more); the owner is not concerned
 ALTER TABLE shop.docs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON shop.docs TO s3v_reader USING (id < 3);
 SET ROLE s3v_reader;

@@ -190,9 +190,21 @@ typedef struct s3v_version_names {
   size_t delta_count;
 } s3v_version_names;
 
-/* The names of a version that was kept, from its manifest (one request). */
+
+typedef enum s3v_raw { S3V_RAW_NONE = 0, S3V_RAW_F32 = 1, S3V_RAW_F16 = 2 } s3v_raw;
+
+/* What a version was made of, as its manifest has it. */
+typedef struct s3v_version_shape {
+  s3v_metric metric;
+  size_t dimensions;
+  s3v_key_kind key_kind;
+  size_t metadata_column_count;
+  s3v_raw raw;
+} s3v_version_shape;
+
+/* A version that was kept, from its manifest (one request). names->index_uuid is index_uuid itself. */
 s3v_code s3v_version_open(const s3v_env *env, s3v_store *store, const char *index_uuid, const char *manifest,
-                          s3v_version_names *names, s3v_error *err); /* names->index_uuid is index_uuid itself */
+                          s3v_version_names *names, s3v_version_shape *shape, s3v_error *err);
 
 typedef struct s3v_search_options {
   uint64_t k;
@@ -207,12 +219,24 @@ typedef struct s3v_search_options {
 
 typedef struct s3v_search s3v_search;
 
+/* Of an entry, for the search that found it. */
+typedef struct s3v_place {
+  uint32_t piece;
+  uint32_t entry;
+} s3v_place;
+
 typedef struct s3v_candidate {
   const void *key;
   size_t key_size;
   double estimate;    /* of the exact distance */
   double lower_bound; /* of it, very probably; both are the distance where a whole raw vector was at hand */
+  s3v_place place;
 } s3v_candidate;
+
+typedef struct s3v_bytes {
+  const void *data;
+  size_t size;
+} s3v_bytes;
 
 typedef struct s3v_search_stats {
   uint64_t lists_total;
@@ -239,6 +263,12 @@ s3v_code s3v_search_next(const s3v_env *env, s3v_search *search, size_t query, s
                          const s3v_candidate **candidates, size_t *found, s3v_error *err);
 /* Reads more lists for that query. *more 0: every list was read, or the budget is used up. */
 s3v_code s3v_search_widen(const s3v_env *env, s3v_search *search, size_t query, int *more, s3v_error *err);
+/*
+ * Encoded metadata (src/format/metadata.h) of candidates that this search handed out, in the order of `places`: (*rows)[i] is empty where
+ * the version has no metadata. One wave; max_bytes does not bound it.
+ */
+s3v_code s3v_search_metadata(const s3v_env *env, s3v_search *search, const s3v_place *places, size_t count, const s3v_bytes **rows,
+                             s3v_error *err);
 void s3v_search_stats_get(const s3v_search *search, s3v_search_stats *stats);
 void s3v_search_free(s3v_search *search);
 
@@ -264,7 +294,6 @@ void s3v_truth_free(s3v_truth *truth);
 
 /* ---- build -------------------------------------------------------------------------------------------------------------- */
 
-typedef enum s3v_raw { S3V_RAW_NONE = 0, S3V_RAW_F32 = 1, S3V_RAW_F16 = 2 } s3v_raw;
 typedef enum s3v_soar { S3V_SOAR_OFF = 0, S3V_SOAR_ON = 1, S3V_SOAR_AUTO = 2 } s3v_soar;
 
 typedef struct s3v_build_options {

@@ -18,6 +18,8 @@ struct s3v_search {
   std::unique_ptr<Search> search;
   std::vector<Candidate> found;           // of the last call; owns the keys
   std::vector<s3v_candidate> candidates;  // views of it
+  std::vector<Bytes> metadata;            // of the last call that read some
+  std::vector<s3v_bytes> rows;            // views of it
 };
 
 double s3v_distance(s3v_metric metric, const float* a, const float* b, size_t dimensions) {
@@ -69,11 +71,17 @@ size_t s3v_keys_count(const s3v_keys* keys) { return keys->set.size(); }
 void s3v_keys_free(s3v_keys* keys) { delete keys; }
 
 s3v_code s3v_version_open(const s3v_env* env, s3v_store* store, const char* index_uuid, const char* manifest,
-                          s3v_version_names* names, s3v_error* err) {
+                          s3v_version_names* names, s3v_version_shape* shape, s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
-    FillNames(NamesOf(ReadManifest(*store->objects, UuidFrom(index_uuid), IdFrom(manifest), stop)), names);
+    const Manifest kept = ReadManifest(*store->objects, UuidFrom(index_uuid), IdFrom(manifest), stop);
+    FillNames(NamesOf(kept), names);
     names->index_uuid = index_uuid;
+    *shape = {.metric = static_cast<s3v_metric>(kept.metric),
+              .dimensions = kept.dimensions,
+              .key_kind = static_cast<s3v_key_kind>(kept.key_kind),
+              .metadata_column_count = kept.metadata_columns.size(),
+              .raw = static_cast<s3v_raw>(kept.raw)};
   });
 }
 
@@ -108,8 +116,11 @@ s3v_code s3v_search_next(const s3v_env* env, s3v_search* search, size_t query, s
     search->candidates.clear();
     search->found = search->search->Next(query, want, worst, stop);
     for (const Candidate& candidate : search->found) {
-      search->candidates.push_back(
-          {candidate.key.data(), candidate.key.size(), candidate.estimate, candidate.lower_bound});
+      search->candidates.push_back({candidate.key.data(),
+                                    candidate.key.size(),
+                                    candidate.estimate,
+                                    candidate.lower_bound,
+                                    {.piece = candidate.place.piece, .entry = candidate.place.entry}});
     }
     *candidates = search->candidates.data();
     *found = search->candidates.size();
@@ -120,6 +131,19 @@ s3v_code s3v_search_widen(const s3v_env* env, s3v_search* search, size_t query, 
   return Guarded(err, [&] {
     EnvStop stop(env);
     *more = search->search->Widen(query, stop) ? 1 : 0;
+  });
+}
+
+s3v_code s3v_search_metadata(const s3v_env* env, s3v_search* search, const s3v_place* places, size_t count,
+                             const s3v_bytes** rows, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    std::vector<EntryPlace> wanted;
+    for (size_t i = 0; i < count; ++i) wanted.push_back({.piece = places[i].piece, .entry = places[i].entry});
+    search->rows.clear();
+    search->metadata = search->search->ReadMetadata(wanted, stop);
+    for (const Bytes& row : search->metadata) search->rows.push_back({row.data(), row.size()});
+    *rows = search->rows.data();
   });
 }
 

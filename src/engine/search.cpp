@@ -5,6 +5,7 @@
 #include <queue>
 
 #include "engine/raw_vectors.h"
+#include "engine/row_metadata.h"
 #include "engine/wave_scan.h"
 #include "ivf/centroid_table.h"
 #include "ivf/probe.h"
@@ -180,6 +181,10 @@ class Search::Impl {
     return ReadLists({{&query, 2 * std::max<size_t>(query.read(), 1)}}, stop);
   }
 
+  std::vector<Bytes> ReadMetadata(std::span<const EntryPlace> places, Stop& stop) {
+    return s3v::ReadMetadata(*navigation_, places, options_.in_flight_bytes, store_, stop);
+  }
+
   SearchStats stats() const {
     SearchStats stats{.lists_total = navigation_->list_sizes.size(), .budget_reached = budget_reached_};
     std::vector<bool> probed(stats.lists_total);
@@ -220,13 +225,13 @@ class Search::Impl {
 
   // By its code alone.
   Candidate AsCoded(const Candidates::Kept& kept) const {
-    return {kept.key, DistanceOf(kept.estimate), DistanceOf(kept.lower_bound)};
+    return {kept.key, DistanceOf(kept.estimate), DistanceOf(kept.lower_bound), kept.place};
   }
 
   // False when its raw vector is not at hand.
   bool MeasureLocal(QuerySearch& query, const Candidates::Kept& kept) {
     const auto distance = raw_.FindLocal(kept.place, query.vector);
-    if (distance.has_value()) query.measured.push({kept.key, distance->estimate, distance->lower_bound});
+    if (distance.has_value()) query.measured.push({kept.key, distance->estimate, distance->lower_bound, kept.place});
     return distance.has_value();
   }
 
@@ -386,6 +391,9 @@ std::vector<Candidate> Search::Next(size_t query, size_t count, double worst, St
   return impl_->Next(query, count, worst, stop);
 }
 bool Search::Widen(size_t query, Stop& stop) { return impl_->Widen(query, stop); }
+std::vector<Bytes> Search::ReadMetadata(std::span<const EntryPlace> places, Stop& stop) {
+  return impl_->ReadMetadata(places, stop);
+}
 SearchStats Search::stats() const { return impl_->stats(); }
 
 }  // namespace s3v

@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/stop.h"
+#include "engine/raw_vectors.h"
 #include "engine/snapshot.h"
 #include "filter/expression.h"
 #include "store/object_store.h"
@@ -48,6 +49,7 @@ struct Candidate {
   std::string key;
   double estimate = 0;
   double lower_bound = 0;
+  EntryPlace place;
 };
 
 // A list that is read a second time, because the caller wants more of it than was kept, counts once; a list that
@@ -87,6 +89,10 @@ class Search {
   // is used up. Candidates that come after it may be nearer than ones given before.
   bool Widen(size_t query, Stop& stop);
   bool Widen(Stop& stop) { return Widen(0, stop); }
+
+  // Encoded metadata of candidates, in the order of their places (engine/row_metadata.h). One wave, which max_bytes
+  // does not bound.
+  std::vector<Bytes> ReadMetadata(std::span<const EntryPlace> places, Stop& stop);
 
   SearchStats stats() const;
 

@@ -1,5 +1,6 @@
 // A version of an index: immutable, self-describing, names every object of the version. Header (coding.h), then JSON,
-// then a checksum. Read by clean-up, check and recovery, never by a query.
+// then a checksum. Read by clean-up, check, recovery and queries of an older version; never by other
+// queries.
 #pragma once
 
 #include <cstdint>

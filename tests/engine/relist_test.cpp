@@ -125,29 +125,45 @@ TEST(Relist, ALargerNormLimitMovesAllListsAlike) {
   EXPECT_EQ(slightly.base.space.norm_limit, old.space.norm_limit);
 }
 
-// Rows that went to lists nearby for want of a better one.
+// Two lists, then a group halfway between them: half of it goes to either. Once one list is split, its half has a list
+// of its own, where the other half is better off as well.
 TEST(Relist, FindsWhatIsBetterOffInTheNewLists) {
-  const Table table = Clustered(1500, 16, 6, 1);
-  LivingIndex index = MakeIndex(table, Metric::kL2, 6);
-  // A group halfway between two lists; most of its rows lie in one of them, some in the other.
-  std::vector<float> a(16), b(16);
-  index.navigation->base->tables.lists.Dequantize(0, a);
-  index.navigation->base->tables.lists.Dequantize(1, b);
-  const Relisted relisted = RelistOf(index, {.splits = {{0, 3}}, .dissolved = {}});
+  constexpr size_t kDimensions = 16;
+  Random random(6);
+  const auto around = [&](float x, float y) {
+    std::vector<float> row(kDimensions);
+    for (float& value : row) value = static_cast<float>(random.Unit() - 0.5);
+    row[0] += x;
+    row[1] += y;
+    return row;
+  };
+  Table table{kDimensions, {}};
+  for (int i = 0; i < 600; ++i) {
+    const std::vector<float> row = around(i % 2 == 0 ? 10.0F : -10.0F, 0);
+    table.vectors.insert(table.vectors.end(), row.begin(), row.end());
+  }
+  LivingIndex index = MakeIndex(table, Metric::kL2, 2);
+  for (int64_t i = 600; i < 720; ++i) index.Put(IntegerKey(i), {around(i % 2 == 0 ? 1.0F : -1.0F, 8), {}});
+  index.Sync();
+  ASSERT_EQ(index.bases, 0U);
+
+  const Relisted relisted = RelistOf(index, {.splits = {{0, 2}}, .dissolved = {}});
   const LiveMap live(*index.navigation);
   RowAssigner assigner(relisted.base.space, index.navigation->base->rotation, TablesOf(relisted.base), 1);
   std::set<std::string> misplaced;
   FindMisplaced(
       *index.navigation, live, relisted.places, assigner, 1u << 20,
       [&](const Piece& piece, uint32_t position, ByteView key) {
-        EXPECT_NE(relisted.places.place_of[piece.list], kNoList);
+        EXPECT_EQ(piece.list, 1U);
         EXPECT_LT(position - piece.first, piece.count);
         misplaced.emplace(AsText(key));
       },
       *index.store, index.stop);
+  EXPECT_EQ(misplaced.size(), 60U);
   for (const std::string& key : misplaced) {
+    EXPECT_GT(index.source.at(key).vector[1], 5) << "of the group";
     const std::vector<ListPair> lists = assigner.Assign(index.source.at(key).vector, false, index.stop);
-    EXPECT_TRUE(relisted.places.is_made[lists[0].first]) << "nearest to a new list by its true vector too";
+    EXPECT_TRUE(relisted.places.is_made[lists[0].first]);
   }
 }
 
