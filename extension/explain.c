@@ -70,7 +70,7 @@ s3v_explain(PG_FUNCTION_ARGS)
 	price = price_of("s3.get");
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	json_put_text(&state, "path", path_names[work->path]);
-	json_put_bool(&state, "exact", !work->search.budget_reached && !query->settings.eventual);
+	json_put_bool(&state, "exact", !work->search.budget_reached && !query->settings.eventual && !work->estimated);
 	json_put_text(&state, "status", work->status);
 	json_put_count(&state, "hits", args.query_count > 0 ? query->hits->count : 0);
 	json_put_count(&state, "version", query->version != NULL ? query->version->version : 0);

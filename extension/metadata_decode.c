@@ -114,8 +114,10 @@ fits(int tag, s3v_column_kind kind)
 			return kind == S3V_COLUMN_TIME;
 		case S3V_TAG_LIST:
 			return kind == S3V_COLUMN_LIST || kind == S3V_COLUMN_JSON;
-		default:
+		case S3V_TAG_JSON:
 			return kind == S3V_COLUMN_JSON;
+		default:
+			return true;		/* no tag at all: read_scalar() refuses it */
 	}
 }
 

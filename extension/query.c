@@ -53,6 +53,8 @@ query_open(const S3vQueryArgs *args)
 
 	query_check_rights(query);
 	query->settings = settings_resolve(known->options, args->options);
+	if (query->settings.as_of_version > 0)
+		as_of_prepare(query);
 	if (args->filter != NULL)
 		query->filter = metadata_filter(query->source, args->filter);
 	if (args->keys != NULL)
@@ -197,6 +199,21 @@ scan_instead(S3vQuery *query, const char *why)
 	query->work.ms_source += milliseconds_since(&start);
 }
 
+/* What the index left out. */
+static void
+note_limits(S3vQuery *query)
+{
+	if (query->work.search.budget_reached)
+	{
+		query->work.status = "max_bytes was reached before every list that the query wanted was read";
+		ereport(NOTICE,
+				(errmsg("s3v.max_bytes was reached: nearer rows of index \"%s\" may be missing",
+						get_rel_name(query->index->index_id))));
+	}
+	else if (query->settings.eventual)
+		query->work.status = "consistency is eventual: changes since the last sync are left out";
+}
+
 /* By the index and the pending rows. NULL, or why the source shall be scanned instead. */
 static const char *
 answer_from_index(S3vQuery *query, const Pending *pending)
@@ -213,26 +230,44 @@ answer_from_index(S3vQuery *query, const Pending *pending)
 		query->work.ms_source += milliseconds_since(&start);
 	}
 	why = query_search_index(query, pending->set);
+	if (why == NULL)
+		note_limits(query);
+	return why;
+}
+
+static void
+answer_now(S3vQuery *query, const instr_time *start)
+{
+	Pending    *pending;
+	const char *why;
+
+	query->version = catalog_version(query->index->index_id, query->snapshot);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	why = reason_to_scan(query, &pending);
+	query->work.ms_catalog = milliseconds_since(start);
+	if (why == NULL)
+		why = answer_from_index(query, pending);
 	if (why != NULL)
-		return why;
-	if (query->work.search.budget_reached)
-	{
-		query->work.status = "max_bytes was reached before every list that the query wanted was read";
-		ereport(NOTICE,
-				(errmsg("s3v.max_bytes was reached: nearer rows of index \"%s\" may be missing",
-						get_rel_name(query->index->index_id))));
-	}
-	else if (query->settings.eventual)
-		query->work.status = "consistency is eventual: changes since the last sync are left out";
-	return NULL;
+		scan_instead(query, why);
+	if (query->key_scan != NULL)
+		key_scan_end(query->key_scan);
+	SPI_finish();
+}
+
+static void
+answer_as_of(S3vQuery *query, const instr_time *start)
+{
+	as_of_open(query);
+	query->work.ms_catalog = milliseconds_since(start);
+	(void) query_search_index(query, NULL);
+	note_limits(query);
 }
 
 S3vQuery *
 query_run(const S3vQueryArgs *args)
 {
 	S3vQuery   *query;
-	Pending    *pending;
-	const char *why;
 	instr_time	start;
 	int			i;
 
@@ -245,19 +280,10 @@ query_run(const S3vQueryArgs *args)
 		return query;
 	}
 	query_check_vectors(query);
-	query->version = catalog_version(query->index->index_id, query->snapshot);
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	why = reason_to_scan(query, &pending);
-	query->work.ms_catalog = milliseconds_since(&start);
-	if (why == NULL)
-		why = answer_from_index(query, pending);
-	if (why != NULL)
-		scan_instead(query, why);
-	if (query->key_scan != NULL)
-		key_scan_end(query->key_scan);
-	SPI_finish();
+	if (query->settings.as_of_version > 0)
+		answer_as_of(query, &start);
+	else
+		answer_now(query, &start);
 	for (i = 0; i < args->query_count; i++)
 		hits_sort(&query->hits[i]);
 	query->work.ms_total = milliseconds_since(&start);

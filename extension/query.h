@@ -8,6 +8,7 @@
 #include "portability/instr_time.h"
 #include "utils/jsonb.h"
 
+#include "boundary.h"
 #include "catalog.h"
 #include "hits.h"
 #include "key_scan.h"
@@ -51,6 +52,7 @@ typedef struct S3vQueryWork
 	int64		reranked;		/* candidates whose exact distance was computed */
 	int64		source_rows;	/* rows read from the source, for whatever purpose */
 	int64		pending_merged;
+	bool		estimated;		/* no exact vectors were at hand: distances are estimates */
 	double		ms_catalog;		/* version, change log, rights */
 	double		ms_search;		/* store and core */
 	double		ms_source;		/* rows of the source: rerank, pending, scan */
@@ -100,6 +102,19 @@ extern void query_check_vectors(const S3vQuery *query);
  * the source shall be scanned instead. (query_search.c)
  */
 extern const char *query_search_index(S3vQuery *query, const s3v_keys *pending);
+
+/*
+ * Time travel (as_of.c), where settings.as_of_version says so: refuses callers under row-level security (0A000); finds the version and
+ * opens it as query->version (22023: not kept; 58P01: gone from the store; 0A000: made with other columns).
+ */
+extern void as_of_prepare(S3vQuery *query);
+extern void as_of_open(S3vQuery *query);
+
+/* The candidates of query number `number` that have the least distances, as far as the version can tell, into its hits. */
+extern s3v_code as_of_rank(S3vQuery *query, S3vHits *hits, int number, S3vCall *call, s3v_search *search, s3v_error *err);
+
+/* Their metadata, of so many queries of that search in one wave. */
+extern s3v_code as_of_read_metadata(S3vQuery *query, S3vHits *hits, int count, S3vCall *call, s3v_search *search, s3v_error *err);
 
 /* How many rows of the source the caller sees, as the planner thinks. REQUIRES: SPI is connected. (query_row_security.c) */
 extern double query_visible_rows(const S3vQuery *query);

@@ -202,6 +202,7 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
 	s3v_version_names names = query_version_names(query);
 	s3v_search_options options = {0};
+	bool		as_of = query->settings.as_of_version > 0;
 	s3v_code	code;
 	int			i;
 
@@ -212,6 +213,7 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 	options.filter = query->filter;
 	options.only = query->only;
 	options.without = pending;
+	options.raw_from_store = as_of;
 
 	code = s3v_search_open(boundary_env(call), store, &names, vectors + (Size) first * query->index->dimensions, count,
 						   query->index->dimensions, &options, (s3v_search **) &handle->ptr, err);
@@ -219,6 +221,11 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 	{
 		Ranking		ranking = {query, i, &query->hits[first + i], most_reranked(args->k) - args->k, patience_of(query)};
 
+		if (as_of)
+		{
+			code = as_of_rank(query, &query->hits[first + i], i, call, handle->ptr, err);
+			continue;
+		}
 		query->from = first + i;
 		query->to = first + i + 1;
 		code = rank_query(&ranking, call, handle->ptr, err);
@@ -228,6 +235,8 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 			break;
 		}
 	}
+	if (as_of && code == S3V_OK)
+		code = as_of_read_metadata(query, &query->hits[first], count, call, handle->ptr, err);
 	if (handle->ptr != NULL)
 	{
 		s3v_search_stats stats;
