@@ -8,6 +8,7 @@
 
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "boundary.h"
 #include "catalog_scan.h"
