@@ -151,6 +151,12 @@ extern uint64 catalog_execute_latest(const char *sql, int nargs, Oid *types, Dat
 /* True when row and TRUNCATE triggers are on the source, of our function, enabled ALWAYS. */
 extern bool catalog_capture_in_place(Oid source);
 
+/*
+ * The same as of a snapshot, and not, where that is of the whole transaction, by this very one: rows that others committed between that snapshot and now, while capture was
+ * off, are seen by nobody.
+ */
+extern bool catalog_capture_was_in_place(Oid source, Snapshot snapshot);
+
 /* True when the source has a trigger of our function (of that name, unless NULL) that does not fire always. */
 extern bool catalog_capture_weakened(Oid source, const char *trigger);
 

@@ -4,7 +4,9 @@
 
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
+#include "replication/message.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
@@ -30,6 +32,13 @@
 #define server_acl(oid, role, mode) object_aclcheck(ForeignServerRelationId, oid, role, mode)
 #define schema_acl(oid, role, mode) object_aclcheck(NamespaceRelationId, oid, role, mode)
 #define server_owned_by(oid, role) object_ownercheck(ForeignServerRelationId, oid, role)
+#endif
+
+/* Everything that was committed so far, asynchronously as well, survives a crash. */
+#if PG_VERSION_NUM < 170000
+#define flush_all_wal() XLogFlush(LogLogicalMessage("s3v", "", 0, false))
+#else
+#define flush_all_wal() ((void) LogLogicalMessage("s3v", "", 0, false, true))
 #endif
 
 /* Before 18 no column has it. */

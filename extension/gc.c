@@ -96,6 +96,8 @@ collect_index(Collection *collection, Oid index_id)
 	store = server_index_store(index_id);
 	number = ownership_claim(call, store, index->uuid, version->owner, false);
 	retained = retained_read(index_id, collection->keep_seconds);
+	/* The versions that replaced what goes must be durable first: a crash would bring the old ones back. */
+	flush_all_wal();
 	code = s3v_collect(boundary_env(call), store, index->uuid, 0, retained.manifests, retained.count, collection->keep_seconds, number,
 					   &result, &err);
 	if (code == S3V_OBJECT_MISSING || code == S3V_CORRUPTED)

@@ -4,7 +4,11 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/skey.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
@@ -13,6 +17,7 @@
 #include "commands/trigger.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -21,6 +26,7 @@
 
 #include "catalog.h"
 
+#define TRIGGER_KINDS 2
 #define ROW_TRIGGER (TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_UPDATE)
 #define TRUNCATE_TRIGGER (TRIGGER_TYPE_STATEMENT | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_TRUNCATE)
 
@@ -55,6 +61,32 @@ catalog_capture_in_place(Oid source)
 	}
 	relation_close(rel, AccessShareLock);
 	return rows && truncate;
+}
+
+bool
+catalog_capture_was_in_place(Oid source, Snapshot snapshot)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	Oid			function = catalog_capture_function();
+	int			complete = 0;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(source));
+	scan = systable_beginscan(triggers, TriggerRelidNameIndexId, true, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		if (trigger->tgfoid == function && trigger->tgenabled == TRIGGER_FIRES_ALWAYS &&
+			(trigger->tgtype == ROW_TRIGGER || trigger->tgtype == TRUNCATE_TRIGGER) &&
+			!(IsolationUsesXactSnapshot() && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data))))
+			complete++;
+	}
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return complete == TRIGGER_KINDS;
 }
 
 bool

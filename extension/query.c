@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -141,7 +142,9 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	/* Inside the writing statement rows are visible before the triggers have logged them. */
 	if (AfterTriggerPendingOnRel(query->index->source))
 		return "triggers are pending on the source";
-	if (catalog_is_stale(query->index->index_id, query->snapshot, &reason))
+	/* Marked since an old snapshot: what this transaction itself wrote after that is not in the log. */
+	if (catalog_is_stale(query->index->index_id, query->snapshot, &reason) ||
+		(IsolationUsesXactSnapshot() && catalog_is_stale(query->index->index_id, NULL, &reason)))
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

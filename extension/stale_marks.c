@@ -33,7 +33,7 @@ nothing_is_stale(Snapshot snapshot)
 	bool		empty = RelationGetNumberOfBlocks(rel) == 0;
 
 	/* A serializable transaction must still be told of a mark that comes later. */
-	if (empty)
+	if (empty && snapshot != NULL)
 		PredicateLockRelation(rel, snapshot);
 	table_close(rel, AccessShareLock);
 	return empty;

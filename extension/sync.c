@@ -46,6 +46,13 @@ check_capture(const Sync *sync)
 				 errmsg("changes of table \"%s\" are not captured", name),
 				 errdetail("The triggers \"s3v_capture\" and \"s3v_capture_truncate\" must exist and be enabled ALWAYS."),
 				 errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER s3v_capture, and the same for s3v_capture_truncate; if they are gone, drop the index and create it again.")));
+	/* s3v_create_index holds a lock that keeps writers out, and its triggers are of this transaction. */
+	if (!sync->request->creating && !catalog_capture_was_in_place(sync->index->source, sync->snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("changes of table \"%s\" were not captured when the snapshot of this sync was taken", name),
+				 errdetail("Rows that others changed since then may be missing from it, and from the change log."),
+				 errhint("Run s3v_sync again in a transaction of its own.")));
 	if (!catalog_key_enforced(sync->index))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

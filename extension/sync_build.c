@@ -1,6 +1,7 @@
 /* A sync that writes the index anew from all rows of its source. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 
@@ -39,8 +40,20 @@ typedef struct Build
 {
 	Sync	   *sync;
 	s3v_build  *build;
+	s3v_keys   *seen;			/* NULL: no key can be there twice */
 	BadRows		bad;
 } Build;
+
+/* An old snapshot may show a row that others have deleted beside its successor, which this transaction made. */
+static void
+refuse_seen(const Build *build, const S3vKey *key)
+{
+	s3v_error	err;
+
+	if (s3v_keys_contains(build->seen, key->data, key->size))
+		sync_refuse_twin(build->sync, key);
+	boundary_raise(s3v_keys_add(build->seen, key->data, key->size, &err), &err);
+}
 
 static void
 add_row(void *arg, const Datum *values, const bool *nulls)
@@ -56,6 +69,8 @@ add_row(void *arg, const Datum *values, const bool *nulls)
 			sync->skipped++;
 			break;
 		case ROW_FINE:
+			if (build->seen != NULL)
+				refuse_seen(build, &row.key);
 			/* Once a row is bad the build is lost; the scan goes on only to name the others. */
 			if (build->bad.count == 0)
 				boundary_check(sync->call, s3v_build_add(build->build, row.key.data, row.key.size, row.vector, row.metadata.data,
@@ -80,6 +95,8 @@ sync_build(Sync *sync)
 	boundary_check(sync->call, s3v_build_open(boundary_env(sync->call), sync->store, &options, (s3v_build **) &handle->ptr, &err),
 				   &err);
 	build.build = handle->ptr;
+	if (IsolationUsesXactSnapshot())
+		build.seen = key_set_make();
 	sync_scan_source(sync, add_row, &build);
 	sync_raise_bad_rows(sync, &build.bad);
 	boundary_check(sync->call, s3v_build_finish(handle->ptr, &sync->built, &err), &err);

@@ -104,6 +104,9 @@ typedef enum SyncRowKind
 /* values: key, vector, metadata... Fills *row when it is fine; in the current memory context, or views of the values. */
 extern SyncRowKind sync_read_row(const Sync *sync, const Datum *values, const bool *nulls, SyncRow *row, BadRows *bad);
 
+/* Raises 40001: under REPEATABLE READ a key can be visible twice, and an index has it once. (sync_source.c) */
+extern void sync_refuse_twin(const Sync *sync, const S3vKey *key);
+
 /* Raises 22023 naming up to ten keys, unless there are none. */
 extern void sync_raise_bad_rows(const Sync *sync, const BadRows *bad);
 

@@ -9,6 +9,17 @@
 
 #include "sync_parts.h"
 
+/* Two rows with one key are two versions of one row, that others have deleted since the snapshot and this transaction has made again. */
+void
+sync_refuse_twin(const Sync *sync, const S3vKey *key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access: table \"%s\" shows two rows with key %s", get_rel_name(sync->index->source),
+					key_to_text(key->data, key->size, sync->source->key_kind)),
+			 errhint("Run the transaction again.")));
+}
+
 /* Keys named in the error about rows that the index cannot take. */
 #define BAD_ROWS_NAMED 10
 

@@ -55,17 +55,6 @@ remove_key(SyncUpdate *update, const S3vKey *key)
 		check_update(update, s3v_update_remove(update->handle->ptr, key->data, key->size, &err), &err);
 }
 
-/* Two rows with one key are two versions of one row, that others have deleted since the snapshot and this transaction has made again. */
-static void
-refuse_twin(const SyncUpdate *update, const S3vKey *key)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access: table \"%s\" shows two rows with key %s", get_rel_name(update->sync->index->source),
-					key_to_text(key->data, key->size, update->sync->source->key_kind)),
-			 errhint("Run the transaction again.")));
-}
-
 static void
 put_row(SyncUpdate *update, const SyncRow *row)
 {
@@ -96,7 +85,7 @@ take_row(void *arg, const Datum *values, const bool *nulls)
 	{
 		case ROW_FINE:
 			if (++update->rows_found > 1)
-				refuse_twin(update, &row.key);
+				sync_refuse_twin(update->sync, &row.key);
 			put_row(update, &row);
 			break;
 		case ROW_SKIPPED:
@@ -151,7 +140,7 @@ take_wanted_row(void *arg, const Datum *values, const bool *nulls)
 	{
 		case ROW_FINE:
 			if (s3v_keys_contains(update->found, key.data, key.size))
-				refuse_twin(update, &key);
+				sync_refuse_twin(update->sync, &key);
 			boundary_raise(s3v_keys_add(update->found, key.data, key.size, &err), &err);
 			put_row(update, &row);
 			break;
