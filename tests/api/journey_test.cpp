@@ -168,18 +168,55 @@ TEST_F(Journey, RawVectorsFromTheStoreGiveExactDistances) {
   }
 }
 
-TEST_F(Journey, NamesOfAKeptVersionComeFromItsManifest) {
+TEST_F(Journey, NamesAndShapeOfAKeptVersionComeFromItsManifest) {
   ASSERT_EQ(Build(100), S3V_OK) << err_.message;
   s3v_version_names names{};
-  ASSERT_EQ(s3v_version_open(&server_.env, store_, kUuid, version_.manifest, &names, &err_), S3V_OK) << err_.message;
+  s3v_version_shape shape{};
+  ASSERT_EQ(s3v_version_open(&server_.env, store_, kUuid, version_.manifest, &names, &shape, &err_), S3V_OK)
+      << err_.message;
+  EXPECT_EQ(shape.metric, S3V_L2);
+  EXPECT_EQ(shape.dimensions, 2U);
+  EXPECT_EQ(shape.key_kind, S3V_KEY_INTEGER);
+  EXPECT_EQ(shape.metadata_column_count, 1U);
+  EXPECT_EQ(shape.raw, S3V_RAW_NONE);
   EXPECT_EQ(names.index_uuid, kUuid);
   EXPECT_STREQ(names.base.id, version_.base.id);
   EXPECT_EQ(names.base.length, version_.base.length);
   ASSERT_EQ(names.delta_count, 1U);
   EXPECT_STREQ(names.deltas[0].id, version_.deltas[0].id);
   EXPECT_EQ(names.deltas[0].length, version_.deltas[0].length);
-  EXPECT_EQ(s3v_version_open(&server_.env, store_, kUuid, version_.base.id, &names, &err_), S3V_OBJECT_MISSING);
-  EXPECT_EQ(s3v_version_open(&server_.env, store_, kUuid, "manifest", &names, &err_), S3V_INVALID_ARGUMENT);
+  EXPECT_EQ(s3v_version_open(&server_.env, store_, kUuid, version_.base.id, &names, &shape, &err_), S3V_OBJECT_MISSING);
+  EXPECT_EQ(s3v_version_open(&server_.env, store_, kUuid, "manifest", &names, &shape, &err_), S3V_INVALID_ARGUMENT);
+}
+
+TEST_F(Journey, CandidatesBringTheirMetadata) {
+  ASSERT_EQ(Build(1000), S3V_OK) << err_.message;
+  const s3v_version_names names = Names();
+  const float query[] = {200.3F, 1};
+  s3v_search_options options{};
+  options.k = 5;
+  s3v_search* search = nullptr;
+  ASSERT_EQ(s3v_search_open(&server_.env, store_, &names, query, 1, 2, &options, &search, &err_), S3V_OK);
+  const s3v_candidate* candidates = nullptr;
+  size_t found = 0;
+  ASSERT_EQ(s3v_search_next(&server_.env, search, 0, 5, kNoBound, &candidates, &found, &err_), S3V_OK);
+  ASSERT_EQ(found, 5U);
+  std::vector<s3v_place> places;
+  std::vector<int64_t> expected;
+  for (size_t i = 0; i < found; ++i) {
+    const auto* key = static_cast<const uint8_t*>(candidates[i].key);
+    places.push_back(candidates[i].place);
+    expected.push_back(key[6] << 8 | key[7]);
+  }
+  const s3v_bytes* rows = nullptr;
+  ASSERT_EQ(s3v_search_metadata(&server_.env, search, places.data(), found, &rows, &err_), S3V_OK) << err_.message;
+  for (size_t i = 0; i < found; ++i) {
+    ASSERT_EQ(rows[i].size, 9U);
+    const auto* row = static_cast<const char*>(rows[i].data);
+    EXPECT_EQ(row[0], S3V_TAG_INTEGER);
+    EXPECT_EQ(std::memcmp(row + 1, &expected[i], sizeof expected[i]), 0);
+  }
+  s3v_search_free(search);
 }
 
 TEST_F(Journey, StopAndFailedCallbacksCancelAndLeaveNoFileOpen) {
