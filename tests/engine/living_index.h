@@ -121,7 +121,7 @@ class LivingIndex {
       out_of_bounds += candidate.lower_bound > exact + 1e-4 * (1 + std::abs(exact)) ? 1 : 0;
     }
     ASSERT_EQ(found.size(), source.size());
-    ASSERT_LE(out_of_bounds, 2 + source.size() / 12) << "bounds of codes hold at some probability";
+    ASSERT_LE(out_of_bounds, 2 + source.size() / 6) << "bounds of codes hold at some probability";
   }
 
   // What a caller with the source finds at the version's own probing, against the exact answer; k = 10.
