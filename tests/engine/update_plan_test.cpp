@@ -241,8 +241,6 @@ TEST(PlanSegments, FoldingIsLogarithmic) {
     most = std::max(most, fresh.size());
   }
   EXPECT_EQ(std::accumulate(fresh.begin(), fresh.end(), uint64_t{0}), kUpdates * 50);
-  std::printf("%zu segments at most, each entry written %.1f times\n", most,
-              static_cast<double>(written) / (kUpdates * 50));
   EXPECT_LE(most, 8U);
   EXPECT_LE(written, 25 * kUpdates * 50);
 }

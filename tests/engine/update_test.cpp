@@ -212,8 +212,6 @@ void ExpectAsGoodAsNew(LivingIndex& index, const std::vector<std::vector<float>>
   index.Rebuild();
   const auto built = index.WorkOf(queries);
   const auto built_lists = static_cast<double>(index.navigation->list_sizes.size());
-  std::printf("recall %.3f (built %.3f), GETs %.1f (%.1f), bytes %.0f (%.0f), lists %.0f (%.0f)\n", grown.recall,
-              built.recall, grown.gets, built.gets, grown.bytes, built.bytes, grown_lists, built_lists);
   EXPECT_GE(grown.recall, 0.95);
   EXPECT_LE(grown.gets, 2 * built.gets);
   EXPECT_LE(grown.bytes, 2 * built.bytes);
