@@ -239,11 +239,4 @@ class LivingIndex {
   }
 };
 
-// Queries and rows near each other, from the same clusters.
-inline std::vector<std::vector<float>> QueriesFrom(const Table& table) {
-  std::vector<std::vector<float>> queries;
-  for (size_t i = 0; i < table.rows(); ++i) queries.emplace_back(table.row(i).begin(), table.row(i).end());
-  return queries;
-}
-
 }  // namespace s3v::testing

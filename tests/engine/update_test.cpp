@@ -14,7 +14,6 @@ namespace {
 using testing::Clustered;
 using testing::IntegerKey;
 using testing::LivingIndex;
-using testing::QueriesFrom;
 using testing::Table;
 
 std::string KeyOf(KeyKind kind, uint64_t number) {
