@@ -7,6 +7,7 @@ was tried is then measured with the *even* ones, and those are the figures to qu
 import statistics
 
 import exact
+from measure_queries import summary
 
 K = 10
 GOAL = 0.95
@@ -24,16 +25,6 @@ def odd(count):
 
 def even(count):
     return range(0, count, 2)
-
-
-def summary(values):
-    values = sorted(values)
-    return {
-        "mean": statistics.fmean(values),
-        "median": statistics.median(values),
-        "p95": values[min(len(values) - 1, int(0.95 * len(values)))],
-        "max": values[-1],
-    }
 
 
 def judged(data, numbers, run):

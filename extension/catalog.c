@@ -18,6 +18,7 @@
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/rel.h"
 #include "utils/uuid.h"
 #include "utils/xid8.h"
@@ -207,6 +208,24 @@ catalog_indexes(Oid source, Snapshot snapshot)
 		indexes = lappend(indexes, read_index(&scan));
 	catalog_scan_end(&scan);
 	list_sort(indexes, compare_index_ids);
+	return indexes;
+}
+
+List *
+catalog_indexes_named(Oid source)
+{
+	List	   *indexes;
+
+	if (OidIsValid(source) && get_rel_name(source) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", source)));
+	indexes = catalog_indexes(source, GetActiveSnapshot());
+	if (OidIsValid(source) && indexes == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("table \"%s\" has no s3v index", get_rel_name(source)),
+				 errhint("Name the source table, not the index. Create an index with s3v_create_index.")));
 	return indexes;
 }
 

@@ -72,6 +72,9 @@ extern s3v_version_names catalog_version_names(const S3vIndex *index, const S3vV
 /* S3vIndex of every index of the source (all, when InvalidOid), by index_id. */
 extern List *catalog_indexes(Oid source, Snapshot snapshot);
 
+/* The same under the active snapshot, for a source that a user named: raises 42P01 and 42704 for one that does not exist or has none. */
+extern List *catalog_indexes_named(Oid source);
+
 /* True when there is no index, nor objects of a dropped one to collect: then DDL needs no looking at. Never raises. */
 extern bool catalog_is_empty(void);
 

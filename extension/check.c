@@ -17,6 +17,7 @@
 #include "boundary.h"
 #include "compare.h"
 #include "compat.h"
+#include "guarded.h"
 #include "known.h"
 #include "progress.h"
 #include "query.h"
@@ -233,66 +234,36 @@ may_read(const S3vIndex *index)
 	return may_read_column(index->source, index->key_column) && may_read_column(index->source, index->vector_column);
 }
 
-/* In a subtransaction of its own: what fails is told in a WARNING, and the others go on. */
+typedef struct GuardedCheck
+{
+	Oid			index_id;
+	Findings	findings;
+} GuardedCheck;
+
+static void
+check_one(void *arg)
+{
+	GuardedCheck *check = arg;
+
+	check->findings = check_index(check->index_id);
+}
+
+/* What fails is told in a WARNING. */
 static void
 check_guarded(ReturnSetInfo *set, const S3vIndex *index)
 {
-	MemoryContext context = CurrentMemoryContext;
-	MemoryContext work = AllocSetContextCreate(context, "s3v check", ALLOCSET_DEFAULT_SIZES);
-	ResourceOwner owner = CurrentResourceOwner;
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "s3v check", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(work);
+	GuardedCheck check = {.index_id = index->index_id};
 	const char *name = get_rel_name(index->index_id);
+	ErrorData  *error = guarded_run(check_one, &check);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(work);
-	PG_TRY();
-	{
-		Findings	findings = check_index(index->index_id);
-
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		put_findings(set, index->index_id, &findings);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* Before anything is raised again: the server takes the end of a statement for the end of this subtransaction alone. */
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		/* A cancel is meant for the whole statement. */
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not check index \"%s\": %s", name != NULL ? name : "?", error->message),
-				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
-				 error->hint != NULL ? errhint("%s", error->hint) : 0));
-	}
-	PG_END_TRY();
+	MemoryContextSwitchTo(before);
+	if (error != NULL)
+		guarded_warn(error, "check", name);
+	else
+		put_findings(set, index->index_id, &check.findings);
 	MemoryContextDelete(work);
-}
-
-static List *
-indexes_of(Oid source)
-{
-	List	   *indexes;
-
-	if (OidIsValid(source) && get_rel_name(source) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", source)));
-	indexes = catalog_indexes(source, GetActiveSnapshot());
-	if (OidIsValid(source) && indexes == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("table \"%s\" has no s3v index", get_rel_name(source)),
-				 errhint("Name the source table, not the index.")));
-	return indexes;
 }
 
 Datum
@@ -300,7 +271,7 @@ s3v_check(PG_FUNCTION_ARGS)
 {
 	Oid			source = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
 	ReturnSetInfo *set = (ReturnSetInfo *) fcinfo->resultinfo;
-	List	   *indexes = indexes_of(source);
+	List	   *indexes = catalog_indexes_named(source);
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);

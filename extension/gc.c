@@ -27,6 +27,7 @@
 #include "boundary.h"
 #include "catalog.h"
 #include "compat.h"
+#include "guarded.h"
 #include "ownership.h"
 #include "retained.h"
 #include "server.h"
@@ -203,48 +204,42 @@ forget_dropped(const char *uuid)
 	ownership_forget(uuid);
 }
 
+typedef struct UnknownPrefix
+{
+	Collection *collection;
+	s3v_store  *store;
+	const char *uuid;
+} UnknownPrefix;
+
+static void
+collect_prefix(void *arg)
+{
+	UnknownPrefix *prefix = arg;
+	S3vCall    *call = boundary_begin();
+	s3v_collected result = {0};
+	s3v_error	err;
+	uint64		number = ownership_claim(call, prefix->store, prefix->uuid, 0, false);
+
+	boundary_check(call, s3v_collect(boundary_env(call), prefix->store, prefix->uuid, 1, NULL, 0, prefix->collection->keep_seconds, number,
+									 &result, &err), &err);
+	add_collected(prefix->collection, &result);
+	if (result.kept == 0 && result.foreign_objects == 0)
+		forget_dropped(prefix->uuid);
+}
+
 /* One prefix without an index: dropped, or its creation never committed. Only when its marker is ours, known by the token file. */
 static void
 collect_unknown(Collection *collection, s3v_store *store, const char *uuid)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	UnknownPrefix prefix = {collection, store, uuid};
+	ErrorData  *error = guarded_run(collect_prefix, &prefix);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		S3vCall    *call = boundary_begin();
-		s3v_collected result = {0};
-		s3v_error	err;
-		uint64		number = ownership_claim(call, store, uuid, 0, false);
-
-		boundary_check(call, s3v_collect(boundary_env(call), store, uuid, 1, NULL, 0, collection->keep_seconds, number, &result, &err),
-					   &err);
-		add_collected(collection, &result);
-		if (result.kept == 0 && result.foreign_objects == 0)
-			forget_dropped(uuid);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* Before anything is raised again: see s3v_sync(). */
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		/* Somebody else's prefix is none of our business; everything else is. */
-		if (error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
-			ReThrowError(error);
-		collection->total.foreign_objects++;
-	}
-	PG_END_TRY();
+	if (error == NULL)
+		return;
+	/* Somebody else's prefix is none of our business; everything else is. */
+	if (error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
+		ReThrowError(error);
+	collection->total.foreign_objects++;
 }
 
 static void

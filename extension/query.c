@@ -133,7 +133,9 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	*pending = NULL;
 	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
 		return "few keys are allowed: they are read from the source";
-	if (query->row_security && query_visible_rows(query) <= FEW_VISIBLE)
+	if (query->row_security)
+		query->visible_rows = query_visible_rows(query);
+	if (query->row_security && query->visible_rows <= FEW_VISIBLE)
 		return "few rows are visible to the caller: they are read from the source";
 	if (query->version == NULL || query->version->version == 0)
 		return "the index is not built yet in this snapshot: run s3v_sync";

@@ -32,7 +32,7 @@ most_reranked(int k)
 static double
 patience_of(const S3vQuery *query)
 {
-	return query->row_security ? Max(MOST_AT_ONCE, query_visible_rows(query)) : INFINITY;
+	return query->row_security ? Max(MOST_AT_ONCE, query->visible_rows) : INFINITY;
 }
 
 static void

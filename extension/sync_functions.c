@@ -1,7 +1,6 @@
 /* The SQL functions s3v_sync: the indexes of a table, or all of them; and s3v_optimize: one index, compacted as well. */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "funcapi.h"
@@ -10,10 +9,9 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "guarded.h"
 #include "settings.h"
 #include "sync.h"
 
@@ -70,72 +68,37 @@ is_to_sync(const S3vIndex *index)
 		relation_owned_by(index->source, GetUserId());
 }
 
-/* In a subtransaction of its own: what fails is told in a WARNING and in the row, and the others go on. */
+typedef struct GuardedSync
+{
+	const S3vIndex *index;
+	const S3vSyncRequest *request;
+	S3vSyncResult result;
+} GuardedSync;
+
+static void
+sync_owned(void *arg)
+{
+	GuardedSync *sync = arg;
+
+	check_owner(sync->index->source);
+	sync->result = sync_index(sync->index->index_id, sync->request);
+}
+
+/* What fails is told in a WARNING and in the row. */
 static void
 sync_guarded(ReturnSetInfo *set, const S3vIndex *index, const S3vSyncRequest *request)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	S3vSyncResult result = {0};
+	GuardedSync sync = {.index = index, .request = request};
 	const char *name = get_rel_name(index->index_id);
+	ErrorData  *error = guarded_run(sync_owned, &sync);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
+	if (error != NULL)
 	{
-		check_owner(index->source);
-		result = sync_index(index->index_id, request);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (!result.skipped)
-			put_result(set, index->index_id, &result, NULL);
+		guarded_warn(error, "sync", name);
+		put_result(set, index->index_id, &sync.result, error->message);
 	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* Before anything is raised again: the server takes the end of a statement for the end of this subtransaction alone. */
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		/* A cancel is meant for the whole statement. */
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not sync index \"%s\": %s", name != NULL ? name : "?", error->message),
-				 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0,
-				 error->hint != NULL ? errhint("%s", error->hint) : 0));
-		put_result(set, index->index_id, &result, error->message);
-	}
-	PG_END_TRY();
-}
-
-/* The indexes of the source that the caller may sync, or of all sources when InvalidOid. */
-static List *
-indexes_to_sync(Oid source)
-{
-	List	   *indexes;
-
-	if (OidIsValid(source))
-	{
-		if (get_rel_name(source) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("relation with OID %u does not exist", source)));
-		check_owner(source);
-	}
-	indexes = catalog_indexes(source, GetActiveSnapshot());
-	if (OidIsValid(source) && indexes == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("table \"%s\" has no s3v index", get_rel_name(source)),
-				 errhint("Name the source table, not the index. Create an index with s3v_create_index.")));
-	return indexes;
+	else if (!sync.result.skipped)
+		put_result(set, index->index_id, &sync.result, NULL);
 }
 
 /* What is left of the call's time is shared by the indexes that are left, so that no index waits for ever behind a busy one. */
@@ -167,7 +130,9 @@ s3v_sync(PG_FUNCTION_ARGS)
 	INSTR_TIME_SET_CURRENT(started);
 	InitMaterializedSRF(fcinfo, 0);
 	PreventCommandIfReadOnly("s3v_sync()");
-	indexes = indexes_to_sync(source);
+	if (OidIsValid(source) && get_rel_name(source) != NULL)
+		check_owner(source);
+	indexes = catalog_indexes_named(source);
 	foreach(cell, indexes)
 	{
 		const S3vIndex *index = lfirst(cell);

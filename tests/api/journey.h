@@ -86,7 +86,7 @@ class Journey : public ::testing::Test {
 
   s3v_raw raw_ = S3V_RAW_NONE;  // of the next build
 
-  s3v_build* OpenBuild() {
+  s3v_build_options Options() const {
     static const char* kColumns[] = {"n"};
     s3v_build_options options{};
     options.index_uuid = kUuid;
@@ -101,6 +101,11 @@ class Journey : public ::testing::Test {
     options.raw = raw_;
     options.memory_bytes = 1 << 20;
     options.threads = 2;
+    return options;
+  }
+
+  s3v_build* OpenBuild() {
+    const s3v_build_options options = Options();
     s3v_build* build = nullptr;
     EXPECT_EQ(s3v_build_open(&server_.env, store_, &options, &build, &err_), S3V_OK) << err_.message;
     return build;

@@ -6,26 +6,9 @@
 namespace {
 
 using s3v::testing::Journey;
-using s3v::testing::kUuid;
 
 class UpdateJourney : public Journey {
  protected:
-  s3v_build_options Options() {
-    static const char* kColumns[] = {"n"};
-    s3v_build_options options{};
-    options.index_uuid = kUuid;
-    options.metric = S3V_L2;
-    options.dimensions = 2;
-    options.key_kind = S3V_KEY_INTEGER;
-    options.metadata_columns = kColumns;
-    options.metadata_column_count = 1;
-    options.lists = 4;
-    options.recall = 0.95;
-    options.memory_bytes = 1 << 20;
-    options.threads = 1;
-    return options;
-  }
-
   s3v_update* Open(const s3v_build_options& options, int optimize = 0) {
     const s3v_version_names names = Names();
     s3v_update* update = nullptr;
