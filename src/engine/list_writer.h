@@ -24,6 +24,7 @@ struct ListSize {
 struct WrittenLists {
   std::vector<SegmentInfo> segments;
   std::vector<Piece> pieces;  // by segment (of `segments`), then position
+  ColumnTable columns;        // of these
   uint64_t bytes = 0;
 };
 

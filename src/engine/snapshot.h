@@ -51,6 +51,14 @@ struct Navigation {
 
   CodeShape codes() const { return {.dimensions = shape.dimensions, .bits = shape.bits}; }
   SegmentShape segment_shape(const LiveSegment& segment) const;
+  // One for each metadata column. `piece` is one of `pieces`.
+  std::span<const ColumnPlace> ColumnsOf(const Piece& piece) const {
+    return deltas[piece.delta]->columns.Of(piece, shape.metadata_columns);
+  }
+  ColumnSummary SummaryOf(const Piece& piece, size_t column) const {
+    const ColumnTable& table = deltas[piece.delta]->columns;
+    return ViewSummary(table.SummaryBytes(table.Of(piece, shape.metadata_columns)[column]), piece.count);
+  }
   // Runs of the piece's segment that touch the piece.
   std::span<const MaskRun> MasksOf(const Piece& piece) const;
 };

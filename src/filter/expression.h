@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "format/column.h"
+#include "format/summary.h"
 
 namespace s3v {
 
@@ -33,7 +35,14 @@ struct FilterColumn {
 // Answers false when the text is no such time.
 using TimeParser = std::function<bool(size_t column, const std::string& text, int64_t* microseconds)>;
 
-// Immutable once compiled; Match may be called from several threads.
+// What summaries say of the entries that match: none for certain, all for certain, or about this part of them.
+struct MatchOutlook {
+  enum class Kind : uint8_t { kNone, kSome, kAll };
+  Kind kind = Kind::kSome;
+  double share = 0.5;  // kNone: 0, kAll: 1
+};
+
+// Immutable once compiled; all but Compile may be called from several threads.
 class Expression {
  public:
   // Parses and checks the whole document before anything is matched. Throws kInvalidArgument, naming the operator or
@@ -46,6 +55,16 @@ class Expression {
   // `row` is encoded as format/metadata.h says, with one value for each column given to Compile.
   // Throws kCorrupted for bytes that are not such a row.
   virtual bool Match(ByteView row) const = 0;
+
+  // Numbers of the columns that the filter looks at, ascending.
+  virtual std::span<const uint32_t> columns() const = 0;
+
+  // `summaries`: of each of columns(), all of the same entries.
+  virtual MatchOutlook Judge(std::span<const ColumnSummary> summaries) const = 0;
+
+  // `ranges`: of each of columns(), all of the same piece. Sets passing[i] to 1 where entry i matches, else to 0; the
+  // same answers that Match gives for the rows. Never allocates but for a little that does not depend on the entries.
+  virtual void MatchAll(std::span<const ColumnRange> ranges, std::span<uint8_t> passing) const = 0;
 };
 
 }  // namespace s3v

@@ -51,6 +51,7 @@ struct SegmentInfo {
   // others are fresh: what some syncs brought, of any list.
   bool is_settled = false;
   KeyPlanePlace keys;
+  Bytes summaries;  // of each metadata column over all entries, one behind the other
   bool operator==(const SegmentInfo&) const = default;
 };
 
@@ -74,7 +75,7 @@ struct IndexShape {
   KeyKind key_kind = KeyKind::kText;
   int bits = 4;  // of the codes
   RawPlane raw = RawPlane::kNone;
-  bool has_metadata = false;
+  uint32_t metadata_columns = 0;
   bool has_duplicates = false;  // rows lie in two lists each (SOAR)
   bool operator==(const IndexShape&) const = default;
 };
@@ -95,6 +96,7 @@ struct NavigationDelta {
   VersionState state;  // of the version that this delta completed
   std::vector<SegmentInfo> segments;
   std::vector<Piece> pieces;       // by segment, then position; all entries of all its segments
+  ColumnTable columns;             // of the pieces
   std::vector<SegmentMask> masks;  // ascending by id; of segments of this delta or of others
 };
 

@@ -1,9 +1,9 @@
 // A segment: pieces of lists, packed in list order; each plane of a piece is one range with its own checksum.
 //
 // What the coarse scan needs (factors, sign plane, keys) is one range; the extension (the other bits of the codes)
-// follows directly, so that both come in one request or the first alone. Metadata lies behind all of these, raw vectors
-// behind the metadata, the key plane (key_plane.h) last: a query pays only for what it reads. FORMAT.md has the grammar
-// and a worked example.
+// follows directly, so that both come in one request or the first alone. Metadata lies behind all of these, column after
+// column (column.h), raw vectors behind the metadata, the key plane (key_plane.h) last: a query pays only for what it
+// reads. FORMAT.md has the grammar and a worked example.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/random.h"
+#include "format/summary.h"
 #include "ivf/codes.h"
 
 namespace s3v {
@@ -21,6 +22,7 @@ namespace s3v {
 inline constexpr uint32_t kMaxDimensions = 16000;
 inline constexpr uint32_t kMaxLists = 16u << 20;
 inline constexpr size_t kMaxKeyBytes = 65535;
+inline constexpr size_t kMaxMetadataColumns = 1600;  // as many as a table can have
 
 inline constexpr uint64_t kMaxSegmentBytes = 64ull << 20;
 inline constexpr uint64_t kMaxPieceBytes = 4ull << 20;  // target; a piece of one entry may be larger
@@ -52,14 +54,34 @@ struct Piece {
   uint32_t segment = 0;  // ordinal in the table of segments it was read with
   uint32_t count = 0;    // entries
   uint32_t first = 0;    // not stored: position of its first entry
+  uint32_t columns = 0;  // not stored: where its columns begin in the table that it was read with
+  uint32_t delta = 0;    // not stored: ordinal of the delta that has this table, which engine/unite fills in
   uint64_t scan_offset = 0;
   uint64_t scan_length = 0;
   uint64_t extension_length = 0;  // the range begins where the scan range ends; 0: codes of one bit
-  uint64_t metadata_offset = 0;
-  uint64_t metadata_length = 0;  // 0: the index carries no metadata
   uint64_t raw_offset = 0;       // count vectors of RawBytes(...) each; 0: no raw plane
 
   uint64_t extension_offset() const { return scan_offset + scan_length; }  // also the end of the scan range
+};
+
+// Where the range of a piece's metadata column lies, and where its summary (summary.h) begins in the table's bytes.
+struct ColumnPlace {
+  uint32_t offset = 0;
+  uint32_t length = 0;
+  uint32_t summary = 0;
+};
+
+// The metadata columns of some pieces. Empty where the index carries no metadata.
+struct ColumnTable {
+  std::vector<ColumnPlace> places;  // for each piece one for each column, at piece.columns
+  Bytes summaries;
+
+  std::span<const ColumnPlace> Of(const Piece& piece, size_t columns) const {
+    return std::span(places).subspan(piece.columns, columns);
+  }
+  ByteView SummaryBytes(const ColumnPlace& place) const { return ByteView(summaries).subspan(place.summary); }
+  // Copies those of a piece of another table, which is `piece.columns` from now on; its places, and as many summaries.
+  void Append(const ColumnTable& from, size_t columns, Piece& piece);
 };
 
 struct SegmentShape {
@@ -67,7 +89,7 @@ struct SegmentShape {
   ObjectId object{};
   CodeShape codes;
   KeyKind key_kind = KeyKind::kText;
-  bool has_metadata = false;
+  size_t metadata_columns = 0;
   RawPlane raw = RawPlane::kNone;
 };
 
@@ -80,15 +102,14 @@ struct Entry {
   SignFactors sign_factors{};
   CodeFactors code_factors{};       // codes.bits > 1
   std::span<const float> vector{};  // with a raw plane: as users know it, finite
-  ByteView metadata{};
+  ByteView metadata{};  // a row as metadata.h says, of all columns
   uint64_t content_hash = 0;  // of vector and metadata (content_hash.h); goes to the key plane
 };
 
-// Lengths of the ranges of a piece, checksums included. `key_bytes`: of all its keys. A piece without extension or
-// metadata has no such range.
+// Lengths of the ranges of a piece, checksums included. `key_bytes`: of all its keys. A piece without extension has no
+// such range.
 uint64_t ScanLength(const SegmentShape& shape, uint64_t count, uint64_t key_bytes);
 uint64_t ExtensionLength(const SegmentShape& shape, uint64_t count);
-uint64_t MetadataLength(const SegmentShape& shape, uint64_t count, uint64_t metadata_bytes);
 
 // Bytes that one entry takes in the scan range, in the extension range and in the raw plane (padding of the last block
 // of signs not included).
@@ -107,6 +128,8 @@ struct KeyEntry;  // key_plane.h
 struct WrittenSegment {
   Bytes object;
   std::vector<Piece> pieces;  // in the order added; `segment` and `list` are left 0
+  ColumnTable columns;        // of these
+  Bytes summaries;            // of each column over all entries, one behind the other
   uint32_t entries = 0;
   KeyPlanePlace keys;
 };
@@ -119,9 +142,10 @@ class SegmentWriter {
   // Bytes the segment would have if finished now; a little more where keys are text (how its key plane divides into
   // blocks is not known before it is sorted).
   uint64_t size() const;
-  // Throws kLimitExceeded when keys or metadata are too long for it, kInternal for factors that no reader would take.
+  // Throws kLimitExceeded when keys or metadata are too long for it, kInternal for factors that no reader would take,
+  // kCorrupted for metadata that is no row of so many columns.
   void AddPiece(uint32_t list_id, std::span<const Entry> entries);
-  // Lays the metadata ranges behind the scan and extension ranges, raw planes behind those, the key plane last.
+  // Lays the columns behind the scan and extension ranges, raw planes behind those, the key plane last.
   WrittenSegment Finish();
 
  private:
@@ -138,8 +162,9 @@ class SegmentWriter {
   std::vector<KeyInObject> keys_;  // by position
   uint64_t key_bytes_ = 0;
   size_t longest_key_ = 0;
-  Bytes metadata_;                      // without checksums
-  std::vector<size_t> metadata_sizes_;  // one for each piece, when the index has metadata
+  uint64_t metadata_bytes_ = 0;
+  std::vector<Bytes> columns_;            // of all pieces, their metadata column after column: encoded values
+  std::vector<SummaryBuilder> summaries_;  // of each column
   Bytes raw_;                           // the raw planes, without checksums
   std::vector<Piece> pieces_;
 };
@@ -184,18 +209,6 @@ class ExtensionRange {
   const uint8_t* errors_ = nullptr;
   const uint8_t* codes_ = nullptr;
   size_t code_bytes_ = 0;
-};
-
-// A decoded metadata range.
-class MetadataRange {
- public:
-  MetadataRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key,
-                Trust trust = Trust::kVerify);
-  ByteView row(size_t i) const;
-
- private:
-  const uint8_t* ends_ = nullptr;
-  ByteView rows_;
 };
 
 // One vector of a raw plane, read alone: `bytes` are RawBytes() long and lie at `offset` of the object, which is

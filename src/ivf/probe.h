@@ -10,15 +10,27 @@
 
 namespace s3v {
 
-// The squared-gap rule: lists whose squared distance is at most the nearest list's plus `gap`, at least `least`, at
-// most `most`. A rule on the difference of squares keeps its shape over data sets where a ratio does not
-// (docs/design/probing.md).
-struct ProbeRule {
+// The squared-gap rule, after so many entries: once the lists read have k entries that match, and `entries` in all, the
+// lists are read whose squared distance is at most that of the last of them plus `gap`, `most` lists in all. A rule on
+// the difference of squares keeps its shape over data sets where a ratio does not (docs/design/probing.md).
+struct ProbePoint {
+  uint32_t entries = 1;
   float gap = 0;
-  uint32_t least = 1;
   uint32_t most = 1;
+  bool operator==(const ProbePoint&) const = default;
+};
+
+// Points ascending by entries, at least one. Between them gap and most follow the logarithm of the entries, beyond them
+// they stay.
+struct ProbeRule {
+  std::vector<ProbePoint> points{ProbePoint{}};
+  ProbePoint At(double entries) const;
   bool operator==(const ProbeRule&) const = default;
 };
+inline constexpr size_t kMostProbePoints = 8;
+
+// A rule that reads all of so many lists.
+ProbeRule EveryList(size_t lists);
 
 struct RankedList {
   uint32_t list = 0;
