@@ -8,10 +8,15 @@ import threading
 import time
 import unittest
 import xml.dom.minidom
+from array import array
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import contest
+import datasets
+import exact
+import filter_sets
+import measure_filters
 import plots
 import proxy
 
@@ -133,6 +138,58 @@ class Choosing(unittest.TestCase):
         self.assertEqual(contest.choose_cheapest(points, lambda odd: odd["bytes"]), 1)
 
 
+class Filters(unittest.TestCase):
+    def setUp(self):
+        rows = datasets.Vectors(1, array("f", [0, 1, 2, 3, 4]))
+        self.data = datasets.DataSet("line", "l2", rows, datasets.Vectors(1, array("f", [0])), None, None)
+        truth = exact.GroundTruth(
+            3, array("i", [1, 3, -1, -1, -1, -1]), array("d", [1, 3, float("inf")] + 3 * [float("inf")])
+        )
+        self.odd = filter_sets.FilterSet("odd", "given", truth, [])
+
+    def recall(self, ids, row=0, matches=2):
+        return self.odd.recall(self.data, filter_sets.Task(0, row, matches), ids, 3)
+
+    def test_recall_is_of_the_rows_that_match(self):
+        self.assertEqual(
+            (self.recall([1, 3]), self.recall([1]), self.recall([1, 4]), self.recall([])), (1, 0.5, 0.5, 0)
+        )
+
+    def test_no_recall_where_nothing_matches(self):
+        self.assertIsNone(self.recall([], row=1, matches=0))
+
+    def test_decades_are_reported_apart_and_other_counts_together(self):
+        def levels(counts):
+            tasks = [filter_sets.Task(0, 0, count) for count in counts]
+            return {name: len(part) for name, part in filter_sets.by_level(tasks, 1000).items()}
+
+        self.assertEqual(levels([100, 10, 100, 1]), {"10 %": 2, "1 %": 1, "0.1 %": 1})
+        self.assertEqual(levels([100, 101, 50]), {"": 3})
+        self.assertEqual(levels([100, 100]), {"": 2})
+
+    def test_places_in_per_cent_are_what_conditions_ask_for(self):
+        self.assertEqual(
+            filter_sets.condition("random", 10, 2),
+            (0, 800, 810, '{"r": {"$gte": 800, "$lt": 810}}', "r >= 800 AND r < 810"),
+        )
+        self.assertEqual(
+            filter_sets.condition("anti-correlated", 1, 3)[2:], (10000, '{"near_3": {"$gte": 9999}}', "near_3 >= 9999")
+        )
+        self.assertLessEqual(
+            filter_sets.RANDOM_STEP * (filter_sets.ANCHORS - 1) + max(filter_sets.WIDTHS), filter_sets.PLACES
+        )
+
+    def test_some_of_the_tasks_are_of_both_halves(self):
+        chosen = measure_filters.spread([filter_sets.Task(query, query, 1) for query in range(100)], 10)
+        self.assertEqual(sorted(task.query % 2 for task in chosen), [0] * 5 + [1] * 5)
+        self.assertEqual(len({task.query for task in chosen}), 10)
+
+    def test_ratios_compare_the_same_queries(self):
+        plain = {"query": 1, "recall": 1.0, "short": False, "cpu_us": 10, "bytes": 100, "path": "index"}
+        self.assertEqual(measure_filters.same_query(plain, {"path": "index"}), plain)
+        self.assertNotIn("bytes", measure_filters.same_query(plain, {}))
+
+
 class Plotting(unittest.TestCase):
     def test_a_plot_is_well_formed_whatever_the_names(self):
         lines = [plots.Line("a < b & c", [(1, 0.5), (100, 0.99)], ["x < 1", ""])]
@@ -140,6 +197,12 @@ class Plotting(unittest.TestCase):
             "recall & bytes", plots.Axis("bytes", logarithmic=True), plots.Axis("recall", highest=1.0), lines, 0.95
         )
         self.assertEqual(len(xml.dom.minidom.parseString(drawn).getElementsByTagName("polyline")), 1)
+
+    def test_plots_beside_each_other_are_one_file(self):
+        one = plots.draw("", plots.Axis(""), plots.Axis(""), [plots.Line("a", [(1, 1), (2, 3)])])
+        drawn = plots.beside([one, None, one])
+        self.assertEqual(len(xml.dom.minidom.parseString(drawn).getElementsByTagName("svg")), 3)
+        self.assertIsNone(plots.beside([None]))
 
     def test_nothing_to_plot(self):
         self.assertIsNone(plots.draw("", plots.Axis(""), plots.Axis(""), []))

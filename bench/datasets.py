@@ -79,6 +79,12 @@ class Vectors:
                 for i in range(first, min(first + 1024, self.count)):
                     array("f", self.row(i)).tofile(file)
 
+    def write_u8bin(self, path):
+        """Of bytes alone."""
+        with open(path, "wb") as file:
+            file.write(struct.pack("<ii", self.count, self.dimensions))
+            self.values.tofile(file)
+
     def copy_rows(self, count=None, pgvector=False):
         """Chunks of COPY in binary for a table (id integer, embedding real[] or vector)."""
         encode = self.pgvector if pgvector else self.parameter

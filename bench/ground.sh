@@ -109,10 +109,11 @@ make_lance() {
 # ---- servers ---------------------------------------------------------------------------------------------------------
 
 # start_ground WORK PORT: PostgreSQL with s3v and the peers that were found, database bench.
+# S3V_BENCH_PRODUCT names a build of s3v other than this tree's.
 start_ground() {
     local work=$1 port=$2 lines=()
     pg=$work/pg
-    copy_postgres "$pg" "$build"
+    copy_postgres "$pg" "${S3V_BENCH_PRODUCT:-$build}"
     [ -z "$pgvector" ] || install_extension "$pg" "$pgvector" vector
     if [ -n "${S3V_VECTORCHORD_DIR:-}" ]; then
         install_extension "$pg" "$S3V_VECTORCHORD_DIR" vchord

@@ -136,6 +136,14 @@ def draw(title, x_axis, y_axis, lines, level=None):
     return "\n".join(out) + "\n"
 
 
+def beside(drawings):
+    """Plots next to each other in one file."""
+    drawings = [one for one in drawings if one]
+    inner = [one.replace("<svg ", f'<svg x="{WIDTH * i}" width="{WIDTH}" height="{HEIGHT}" ', 1) for i, one in enumerate(drawings)]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(drawings)} {HEIGHT}">'
+    return "\n".join([head, *inner, "</svg>"]) + "\n" if drawings else None
+
+
 # ---- the plots of the bench ------------------------------------------------------------------------------------------
 
 

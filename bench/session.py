@@ -48,10 +48,10 @@ def drop_table(session, table):
     session.run(f"DROP TABLE {table.name}")
 
 
-def create_index(session, bench, table, name=None, options=None):
+def create_index(session, bench, table, name=None, options=None, metadata=()):
     session.run(
         f"SELECT s3v_create_index('{name or table.index}', '{table.name}', 'embedding', server => '{bench.server}', "
-        f"metric => '{table.metric}', options => '{json.dumps(options or {})}')"
+        f"metric => '{table.metric}', metadata => '{{{','.join(metadata)}}}', options => '{json.dumps(options or {})}')"
     )
 
 

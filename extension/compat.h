@@ -10,6 +10,7 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
+#include "utils/pg_locale.h"
 
 #if PG_VERSION_NUM < 140000
 #error "s3v needs PostgreSQL 14 or later"
@@ -76,6 +77,34 @@ find_setting(const char *name)
 #define index_beginscan_of(rel, index, snapshot, keys) index_beginscan(rel, index, snapshot, keys, 0)
 #else
 #define index_beginscan_of(rel, index, snapshot, keys) index_beginscan(rel, index, snapshot, NULL, keys, 0)
+#endif
+
+/* All columns that an index of the relation names; since 16 without those of BRIN indexes alone. */
+#if PG_VERSION_NUM < 160000
+#define INDEXED_COLUMNS INDEX_ATTR_BITMAP_ALL
+#else
+#define INDEXED_COLUMNS INDEX_ATTR_BITMAP_HOT_BLOCKING
+#endif
+
+/* Text is ordered by its bytes. */
+#if PG_VERSION_NUM < 180000
+#define collation_is_c(collation) lc_collate_is_c(collation)
+#else
+#define collation_is_c(collation) (pg_newlocale_from_collation(collation)->collate_is_c)
+#endif
+
+/* A way of reading that enable_seqscan and its like forbid; before 18 its cost says so. */
+#if PG_VERSION_NUM < 180000
+#define plan_is_disabled(plan) false
+#else
+#define plan_is_disabled(plan) ((plan)->disabled_nodes > 0)
+#endif
+
+/* A plan from its first row to its last. */
+#if PG_VERSION_NUM < 180000
+#define run_forward(query) ExecutorRun(query, ForwardScanDirection, 0, true)
+#else
+#define run_forward(query) ExecutorRun(query, ForwardScanDirection, 0)
 #endif
 
 /* The next interrupt ends the process. */

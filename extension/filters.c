@@ -22,8 +22,8 @@ typedef struct TimeParser
 	ErrorData  *error;			/* caught, and no answer to the core's question: a cancel, out of memory */
 } TimeParser;
 
-static Datum
-time_from_text(const char *text, Oid type)
+Datum
+metadata_time_from_text(const char *text, Oid type)
 {
 	PGFunction	input = type == DATEOID ? date_in : type == TIMESTAMPOID ? timestamp_in : timestamptz_in;
 
@@ -42,7 +42,7 @@ parse_time(void *arg, int column, const char *text, int64_t *microseconds)
 		return failed;
 	PG_TRY();
 	{
-		*microseconds = metadata_time(time_from_text(metadata_from_utf8(text), type), type);
+		*microseconds = metadata_time(metadata_time_from_text(metadata_from_utf8(text), type), type);
 		failed = 0;
 	}
 	PG_CATCH();

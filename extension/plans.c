@@ -2,8 +2,12 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "nodes/parsenodes.h"
+#include "storage/proc.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
+#include "compat.h"
 #include "plans.h"
 
 /* More texts than any session needs; beyond it the oldest make room. */
@@ -13,46 +17,119 @@ typedef struct KeptPlan
 {
 	uint64		hash;
 	char	   *sql;
-	Oid			type;			/* of the only argument; InvalidOid without */
-	SPIPlanPtr	plan;
+	int			nargs;
+	Oid		   *types;
+	SPIPlanPtr	plan;			/* NULL: a free place */
+	LocalTransactionId used_in;
 } KeptPlan;
 
-static KeptPlan kept[PLANS_KEPT];
-static int	next_victim = 0;
+typedef struct KeptPlans
+{
+	int			cursor_options;
+	int			next_victim;
+	KeptPlan	items[PLANS_KEPT];
+} KeptPlans;
+
+static KeptPlans fixed_plans = {0};
+static KeptPlans custom_plans = {CURSOR_OPT_CUSTOM_PLAN};
+
+static KeptPlan *
+find_plan(KeptPlans *kept, uint64 hash, const char *sql, int nargs, const Oid *types)
+{
+	for (int i = 0; i < PLANS_KEPT; i++)
+	{
+		KeptPlan   *item = &kept->items[i];
+
+		if (item->plan != NULL && item->hash == hash && item->nargs == nargs &&
+			(nargs == 0 || memcmp(item->types, types, sizeof(Oid) * nargs) == 0) && strcmp(item->sql, sql) == 0)
+			return item;
+	}
+	return NULL;
+}
+
+/*
+ * A place for one more; NULL when all are of this transaction: an outer query of it may be about to use any of them, and be in the
+ * functions of a policy meanwhile.
+ */
+static KeptPlan *
+make_room(KeptPlans *kept)
+{
+	for (int i = 0; i < PLANS_KEPT; i++)
+	{
+		KeptPlan   *item = &kept->items[(kept->next_victim + i) % PLANS_KEPT];
+
+		if (item->plan != NULL && item->used_in == S3V_LOCAL_TRANSACTION)
+			continue;
+		kept->next_victim = (kept->next_victim + i + 1) % PLANS_KEPT;
+		if (item->plan != NULL)
+		{
+			SPI_freeplan(item->plan);
+			item->plan = NULL;
+			pfree(item->sql);
+			pfree(item->types);
+		}
+		return item;
+	}
+	return NULL;
+}
+
+static void
+keep(KeptPlan *item, uint64 hash, const char *sql, int nargs, const Oid *types, SPIPlanPtr plan)
+{
+	item->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	item->types = MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * Max(nargs, 1));
+	if (nargs > 0)
+		memcpy(item->types, types, sizeof(Oid) * nargs);
+	SPI_keepplan(plan);
+	item->hash = hash;
+	item->nargs = nargs;
+	item->used_in = S3V_LOCAL_TRANSACTION;
+	item->plan = plan;
+}
+
+static SPIPlanPtr
+get(KeptPlans *kept, const char *sql, int nargs, const Oid *types)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) sql, strlen(sql), nargs);
+	KeptPlan   *item = find_plan(kept, hash, sql, nargs, types);
+	SPIPlanPtr	plan;
+
+	if (item != NULL)
+	{
+		item->used_in = S3V_LOCAL_TRANSACTION;
+		return item->plan;
+	}
+	plan = SPI_prepare_cursor(sql, nargs, (Oid *) types, kept->cursor_options);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
+	item = make_room(kept);
+	if (item != NULL)
+		keep(item, hash, sql, nargs, types, plan);
+	return plan;
+}
 
 SPIPlanPtr
 plan_get(const char *sql, int nargs, const Oid *types)
 {
-	uint64		hash = hash_bytes_extended((const unsigned char *) sql, strlen(sql), nargs);
-	Oid			type = nargs > 0 ? types[0] : InvalidOid;
-	KeptPlan   *slot;
-	SPIPlanPtr	plan;
-	char	   *copy;
-	int			i;
+	return get(&fixed_plans, sql, nargs, types);
+}
 
-	Assert(nargs <= 1);
-	for (i = 0; i < PLANS_KEPT; i++)
-	{
-		if (kept[i].plan != NULL && kept[i].hash == hash && kept[i].type == type && strcmp(kept[i].sql, sql) == 0)
-			return kept[i].plan;
-	}
+SPIPlanPtr
+plan_get_custom(const char *sql, int nargs, const Oid *types)
+{
+	return get(&custom_plans, sql, nargs, types);
+}
 
-	plan = SPI_prepare(sql, nargs, (Oid *) types);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare statement: %s", SPI_result_code_string(SPI_result));
-	copy = MemoryContextStrdup(TopMemoryContext, sql);
-	SPI_keepplan(plan);
+CachedPlan *
+plan_statement(SPIPlanPtr plan, ParamListInfo arguments)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 
-	slot = &kept[next_victim];
-	next_victim = (next_victim + 1) % PLANS_KEPT;
-	if (slot->plan != NULL)
-	{
-		SPI_freeplan(slot->plan);
-		pfree(slot->sql);
-	}
-	slot->hash = hash;
-	slot->sql = copy;
-	slot->type = type;
-	slot->plan = plan;
-	return plan;
+	return GetCachedPlan(source, arguments, source->is_saved ? CurrentResourceOwner : NULL, NULL);
+}
+
+void
+plan_release(CachedPlan *planned)
+{
+	ReleaseCachedPlan(planned, planned->is_saved ? CurrentResourceOwner : NULL);
 }

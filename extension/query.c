@@ -124,6 +124,12 @@ read_pending(S3vQuery *query)
 	return pending;
 }
 
+static bool
+few_keys(const S3vQuery *query)
+{
+	return query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS;
+}
+
 /* Why the index cannot answer in this snapshot, or NULL when it can. */
 static const char *
 reason_to_scan(S3vQuery *query, Pending **pending)
@@ -131,7 +137,7 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	char	   *reason;
 
 	*pending = NULL;
-	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
+	if (few_keys(query))
 		return "few keys are allowed: they are read from the source";
 	if (query->row_security)
 		query->visible_rows = query_visible_rows(query);
@@ -170,6 +176,16 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	return NULL;
 }
 
+/* Nothing found yet, and rows of the source are offered to every query. */
+static void
+start_anew(S3vQuery *query)
+{
+	for (int i = 0; i < query->args->query_count; i++)
+		hits_clear(&query->hits[i]);
+	query->from = 0;
+	query->to = query->args->query_count;
+}
+
 static void
 scan_instead(S3vQuery *query, const char *why)
 {
@@ -179,11 +195,8 @@ scan_instead(S3vQuery *query, const char *why)
 	INSTR_TIME_SET_CURRENT(start);
 	query->work.path = PATH_SOURCE;
 	query->work.status = MemoryContextStrdup(query->context, why);
-	for (i = 0; i < query->args->query_count; i++)
-		hits_clear(&query->hits[i]);
-	query->from = 0;
-	query->to = query->args->query_count;
-	if (query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS)
+	start_anew(query);
+	if (few_keys(query))
 	{
 		Pending    *allowed = pending_create(query);
 		Datum	   *elements;
@@ -240,21 +253,49 @@ answer_from_index(S3vQuery *query, const Pending *pending)
 	return why;
 }
 
+/* By the few rows that pass the filter. The source is always right: neither version nor log are asked. */
+static bool
+answer_from_matches(S3vQuery *query, const instr_time *start)
+{
+	S3vMatches *matches;
+	instr_time	reading;
+
+	if (query->filter == NULL || few_keys(query))
+		return false;
+	matches = query_plan_matches(query);
+	if (matches == NULL)
+		return false;
+	query->work.ms_catalog = milliseconds_since(start);
+	INSTR_TIME_SET_CURRENT(reading);
+	query->work.path = PATH_SOURCE;
+	query->work.status = query_read_matches(query, matches);
+	query->work.ms_source += milliseconds_since(&reading);
+	if (query->work.status == NULL)
+		start_anew(query);
+	return query->work.status != NULL;
+}
+
 static void
-answer_now(S3vQuery *query, const instr_time *start)
+answer_from_all(S3vQuery *query, const instr_time *start)
 {
 	Pending    *pending;
-	const char *why;
+	const char *why = reason_to_scan(query, &pending);
 
-	query->version = catalog_version(query->index->index_id, query->snapshot);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	why = reason_to_scan(query, &pending);
-	query->work.ms_catalog = milliseconds_since(start);
+	query->work.ms_catalog = milliseconds_since(start) - query->work.ms_source;
 	if (why == NULL)
 		why = answer_from_index(query, pending);
 	if (why != NULL)
 		scan_instead(query, why);
+}
+
+static void
+answer_now(S3vQuery *query, const instr_time *start)
+{
+	query->version = catalog_version(query->index->index_id, query->snapshot);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (!answer_from_matches(query, start))
+		answer_from_all(query, start);
 	if (query->key_scan != NULL)
 		key_scan_end(query->key_scan);
 	SPI_finish();

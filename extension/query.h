@@ -5,8 +5,10 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "nodes/params.h"
 #include "portability/instr_time.h"
 #include "utils/jsonb.h"
+#include "utils/plancache.h"
 
 #include "boundary.h"
 #include "catalog.h"
@@ -132,6 +134,25 @@ extern s3v_version_names query_version_names(const S3vQuery *query);
  */
 extern int64 query_read_keys(S3vQuery *query, const S3vKey *keys, int count);
 extern void query_scan_source(S3vQuery *query);
+
+/*
+ * The same for the rows that a planned statement over them reads (key, vector, metadata...), but for no more than `most`: false when there
+ * are more. (query_source.c)
+ */
+extern bool query_read_statement(S3vQuery *query, const char *sql, CachedPlan *planned, ParamListInfo arguments, int64 most);
+
+/*
+ * Rows that pass the filter, where the planner expects few and finds them at once; NULL where it does not. REQUIRES: SPI is connected, there
+ * is a filter. (query_plan.c)
+ */
+typedef struct S3vMatches S3vMatches;
+extern S3vMatches *query_plan_matches(S3vQuery *query);
+
+/* Reads them into the hits and says why; once only. NULL when there were far more than the planner thought: hits are those of some. */
+extern const char *query_read_matches(S3vQuery *query, S3vMatches *matches);
+
+/* query_scan_source() by whatever the filter says in SQL, of however many rows; false when it says nothing. REQUIRES: as above. */
+extern bool query_scan_matches(S3vQuery *query);
 
 /*
  * Every row of the source (key, vector, metadata...), under the query's snapshot, to a visitor; its current memory context holds that one

@@ -6,8 +6,6 @@
 
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
-#include "utils/resowner.h"
 #include "utils/rls.h"
 
 #include "plans.h"
@@ -16,13 +14,10 @@
 double
 query_visible_rows(const S3vQuery *query)
 {
-	CachedPlan *plan = SPI_plan_get_cached_plan(plan_get(source_select(query->source), 0, NULL));
-	double		rows;
+	CachedPlan *planned = plan_statement(plan_get(source_select(query->source), 0, NULL), NULL);
+	double		rows = planned_statement(planned)->planTree->plan_rows;
 
-	if (plan == NULL)
-		elog(ERROR, "could not plan a scan of the source");
-	rows = linitial_node(PlannedStmt, plan->stmt_list)->planTree->plan_rows;
-	ReleaseCachedPlan(plan, CurrentResourceOwner);
+	plan_release(planned);
 	return rows;
 }
 

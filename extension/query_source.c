@@ -3,19 +3,21 @@
 
 #include <math.h>
 
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "boundary.h"
+#include "compat.h"
 #include "plans.h"
 #include "query.h"
 
-/* Rows fetched together: enough to spread the executor's start, few enough to stay small at 16,000 dimensions. */
-#define SCAN_BATCH 256
+/* Keys looked up by one statement. */
 #define KEYS_BATCH 1000
 
 bool
@@ -186,25 +188,79 @@ query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
 	return query->work.source_rows - before;
 }
 
+/* Where the executor sends rows of the source. */
+typedef struct RowReceiver
+{
+	DestReceiver receiver;
+	S3vQuery   *query;
+	S3vRowVisitor visit;
+	void	   *arg;
+	int64		left;			/* rows that are still taken */
+	bool		stopped;		/* there was one more */
+} RowReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *rows = (RowReceiver *) self;
+
+	if (rows->left == 0)
+	{
+		rows->stopped = true;
+		return false;
+	}
+	rows->left--;
+	slot_getallattrs(slot);
+	visit_row(rows->query, slot->tts_values, slot->tts_isnull, rows->visit, rows->arg);
+	return true;
+}
+
+static void
+start_receiver(DestReceiver *self, int operation, TupleDesc columns)
+{
+}
+
+static void
+end_receiver(DestReceiver *self)
+{
+}
+
+/* Straight from the executor: rows are looked at where they lie. False when there were more than `most`. */
+static bool
+visit_statement(S3vQuery *query, const char *sql, CachedPlan *planned, ParamListInfo arguments, int64 most, S3vRowVisitor visit, void *arg)
+{
+	RowReceiver rows = {{receive_row, start_receiver, end_receiver, end_receiver, DestNone}, query, visit, arg, most, false};
+	QueryDesc  *execution = CreateQueryDesc(planned_statement(planned), sql, query->snapshot, InvalidSnapshot, &rows.receiver,
+											arguments, NULL, 0);
+
+	/* A statement that only reads fires none. */
+	ExecutorStart(execution, EXEC_FLAG_SKIP_TRIGGERS);
+	run_forward(execution);
+	ExecutorFinish(execution);
+	ExecutorEnd(execution);
+	FreeQueryDesc(execution);
+	return !rows.stopped;
+}
+
+bool
+query_read_statement(S3vQuery *query, const char *sql, CachedPlan *planned, ParamListInfo arguments, int64 most)
+{
+	return visit_statement(query, sql, planned, arguments, most, consider, NULL);
+}
+
 void
 query_visit_source(S3vQuery *query, S3vRowVisitor visit, void *arg)
 {
-	Portal		portal;
+	const char *sql = source_select(query->source);
+	CachedPlan *planned = plan_statement(plan_get(sql, 0, NULL), NULL);
 
-	portal = SPI_cursor_open(NULL, plan_get(source_select(query->source), 0, NULL), NULL, NULL, true);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, SCAN_BATCH);
-		if (SPI_processed == 0)
-			break;
-		visit_table(query, visit, arg);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	SPI_cursor_close(portal);
+	(void) visit_statement(query, sql, planned, NULL, PG_INT64_MAX, visit, arg);
+	plan_release(planned);
 }
 
 void
 query_scan_source(S3vQuery *query)
 {
-	query_visit_source(query, consider, NULL);
+	if (query->filter == NULL || !query_scan_matches(query))
+		query_visit_source(query, consider, NULL);
 }

@@ -168,4 +168,7 @@ extern Jsonb *metadata_decode(const S3vSource *source, const void *row, Size siz
  */
 extern s3v_filter *metadata_filter(const S3vSource *source, Jsonb *filter);
 
+/* A filter's date, timestamp or timestamptz, as the type itself reads it; raises what it raises. */
+extern Datum metadata_time_from_text(const char *text, Oid base_type);
+
 #endif

@@ -164,7 +164,7 @@ class IndexBuild::Impl {
       rows_->ReadVectors(numbers[i], row);
       space_.PlaceQuery(row, std::span(queries).subspan(i * space_.width(), space_.width()));
     }
-    return {std::move(queries), std::move(numbers), space_};
+    return {std::move(queries), std::move(numbers), rows, centroids_.list_count(), space_};
   }
 
   // One pass: every row finds its list, or both, and the sampled queries their true neighbours.
@@ -236,7 +236,7 @@ class IndexBuild::Impl {
                              .object = {},
                              .codes = codes(),
                              .key_kind = options_.key_kind,
-                             .has_metadata = !options_.metadata_columns.empty(),
+                             .metadata_columns = options_.metadata_columns.size(),
                              .raw = options_.raw};
     placed_ = {};
     ReturnFreedMemory();
@@ -341,7 +341,7 @@ class IndexBuild::Impl {
                                           .key_kind = options_.key_kind,
                                           .bits = options_.bits,
                                           .raw = options_.raw,
-                                          .has_metadata = !options_.metadata_columns.empty(),
+                                          .metadata_columns = static_cast<uint32_t>(options_.metadata_columns.size()),
                                           .has_duplicates = has_duplicates_},
                                 .state = {.base = base_id,
                                           .rows = rows_written_,
@@ -350,6 +350,7 @@ class IndexBuild::Impl {
                                           .calibrated_entries = entries_},
                                 .segments = std::move(lists.segments),
                                 .pieces = std::move(lists.pieces),
+                                .columns = std::move(lists.columns),
                                 .masks = {}};
     const ObjectId delta_id = RandomId();
     manifest.deltas = {Put(delta_id, EncodeDelta(delta, options_.index, delta_id), stop)};

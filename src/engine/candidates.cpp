@@ -51,6 +51,14 @@ float Candidates::next_bound() {
   return taken_ < kept_.size() ? kept_[taken_].lower_bound : kInfinity;
 }
 
+float Candidates::NthEstimate(size_t n) const {
+  if (n == 0 || n > waiting()) return kInfinity;
+  std::vector<float> estimates;
+  for (size_t i = taken_; i < kept_.size(); ++i) estimates.push_back(kept_[i].estimate);
+  std::nth_element(estimates.begin(), estimates.begin() + static_cast<ptrdiff_t>(n - 1), estimates.end());
+  return estimates[n - 1];
+}
+
 void Candidates::StartAgain(size_t wanted, size_t capacity) {
   wanted_ = std::max<size_t>(wanted, 1);
   capacity_ = std::max<size_t>(capacity, 1);

@@ -47,6 +47,9 @@ class Candidates {
   // Before Take: the lower bound that it would give; infinity when none is left.
   float next_bound();
 
+  // The n-th least estimate of those that wait; infinity when they are fewer.
+  float NthEstimate(size_t n) const;
+
   // Kept and not yet given out.
   size_t waiting() const { return kept_.size() - taken_; }
   // Infinity: nothing was dropped.

@@ -69,7 +69,9 @@ class Merging {
     }
     for (Piece piece : from.pieces) {
       piece.segment = ordinals[piece.segment];
-      if (piece.segment != UINT32_MAX) to.pieces.push_back(piece);
+      if (piece.segment == UINT32_MAX) continue;
+      to.columns.Append(from.columns, from.shape.metadata_columns, piece);
+      to.pieces.push_back(piece);
     }
   }
 
@@ -78,7 +80,8 @@ class Merging {
   }
 
   uint64_t AliveBytes(const NavigationDelta& delta, uint64_t empty) const {
-    NavigationDelta alive{.shape = delta.shape, .state = delta.state, .segments = {}, .pieces = {}, .masks = {}};
+    NavigationDelta alive{
+        .shape = delta.shape, .state = delta.state, .segments = {}, .pieces = {}, .columns = {}, .masks = {}};
     AppendAlive(delta, alive);
     for (const SegmentMask& mask : delta.masks) {
       if (alive_.contains(mask.segment)) alive.masks.push_back(mask);
@@ -89,8 +92,12 @@ class Merging {
   std::vector<bool> Choose(bool all) const {
     std::vector<bool> is_taken(navigation_.deltas.size(), all);
     if (all) return is_taken;
-    const uint64_t empty = EncodedBytes(
-        {.shape = navigation_.shape, .state = navigation_.state, .segments = {}, .pieces = {}, .masks = {}});
+    const uint64_t empty = EncodedBytes({.shape = navigation_.shape,
+                                         .state = navigation_.state,
+                                         .segments = {},
+                                         .pieces = {},
+                                         .columns = {},
+                                         .masks = {}});
     std::vector<uint64_t> alive_bytes, stored_bytes;
     for (size_t i = 0; i < navigation_.deltas.size(); ++i) {
       alive_bytes.push_back(AliveBytes(*navigation_.deltas[i], empty));

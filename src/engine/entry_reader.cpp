@@ -37,16 +37,17 @@ void EntryReader::Read(std::span<const Piece* const> pieces, const Visit& visit,
 }
 
 // The same ranges that a search asks for, so that a local cache knows them.
-std::vector<std::pair<Bytes EntryReader::Planes::*, RangeRequest>> EntryReader::RangesOf(const Piece& piece) const {
-  std::vector<std::pair<Bytes Planes::*, RangeRequest>> ranges;
-  const auto want = [&](Bytes Planes::*plane, uint64_t offset, uint64_t length) {
+std::vector<std::pair<size_t, RangeRequest>> EntryReader::RangesOf(const Piece& piece) const {
+  std::vector<std::pair<size_t, RangeRequest>> ranges;
+  const auto want = [&](size_t plane, uint64_t offset, uint64_t length) {
     if (length > 0) ranges.push_back({plane, {navigation_.segments[piece.segment].key, offset, length}});
   };
-  want(&Planes::scan, piece.scan_offset, piece.scan_length);
-  if (parts_ != EntryParts::kKeys) want(&Planes::extension, piece.extension_offset(), piece.extension_length);
+  want(kScan, piece.scan_offset, piece.scan_length);
+  if (parts_ != EntryParts::kKeys) want(kExtension, piece.extension_offset(), piece.extension_length);
   if (parts_ == EntryParts::kAll) {
-    want(&Planes::metadata, piece.metadata_offset, piece.metadata_length);
-    want(&Planes::raw, piece.raw_offset, piece.count * RawBytes(navigation_.shape.raw, navigation_.shape.dimensions));
+    size_t plane = kFirstColumn;
+    for (const ColumnPlace& place : navigation_.ColumnsOf(piece)) want(plane++, place.offset, place.length);
+    want(kRaw, piece.raw_offset, piece.count * RawBytes(navigation_.shape.raw, navigation_.shape.dimensions));
   }
   return ranges;
 }
@@ -59,12 +60,12 @@ uint64_t EntryReader::BytesOf(const Piece& piece) const {
 
 // What is read here is soon part of other segments, or not wanted again: no cache should keep it.
 std::vector<EntryReader::Planes> EntryReader::ReadPlanes(std::span<const Piece* const> pieces, Stop& stop) {
-  std::vector<Planes> planes(pieces.size());
+  std::vector<Planes> planes(pieces.size(), Planes(kFirstColumn + navigation_.shape.metadata_columns));
   std::vector<RangeRequest> requests;
   std::vector<Asked> asked;
   for (size_t i = 0; i < pieces.size(); ++i) {
     for (auto& [plane, range] : RangesOf(*pieces[i])) {
-      if (store_.GetLocal(range, &(planes[i].*plane))) continue;
+      if (store_.GetLocal(range, &planes[i][plane])) continue;
       requests.push_back(std::move(range));
       asked.push_back({i, plane});
     }
@@ -75,38 +76,47 @@ std::vector<EntryReader::Planes> EntryReader::ReadPlanes(std::span<const Piece* 
       [&](size_t i, ByteView bytes) {
         const auto [piece, plane] = asked[i];
         Check(*pieces[piece], plane, bytes);
-        (planes[piece].*plane).assign(bytes.begin(), bytes.end());
+        planes[piece][plane].assign(bytes.begin(), bytes.end());
       },
       store_.uncached(), stop);
   return planes;
 }
 
-void EntryReader::Check(const Piece& piece, Bytes Planes::*plane, ByteView bytes) const {
+void EntryReader::Check(const Piece& piece, size_t plane, ByteView bytes) const {
   const SegmentShape shape = ShapeOf(piece);
   const std::string& key = navigation_.segments[piece.segment].key;
-  if (plane == &Planes::scan) ScanRange(bytes, piece, shape, key);
-  if (plane == &Planes::extension) ExtensionRange(bytes, piece, shape, key);
-  if (plane == &Planes::metadata) MetadataRange(bytes, piece, shape, key);
+  if (plane == kScan) ScanRange(bytes, piece, shape, key);
+  if (plane == kExtension) ExtensionRange(bytes, piece, shape, key);
+  if (plane >= kFirstColumn) OpenColumn(piece, plane, bytes);
+}
+
+ColumnRange EntryReader::OpenColumn(const Piece& piece, size_t plane, ByteView bytes) const {
+  const size_t column = plane - kFirstColumn;
+  return {bytes,          navigation_.ColumnsOf(piece)[column],   static_cast<uint32_t>(column), piece,
+          ShapeOf(piece), navigation_.segments[piece.segment].key};
 }
 
 void EntryReader::VisitPiece(const Piece& piece, const Planes& planes, const Visit& visit, Stop& stop) {
   stop.Check();
   const SegmentShape shape = ShapeOf(piece);
   const std::string& key = navigation_.segments[piece.segment].key;
-  const ScanRange scan(planes.scan, piece, shape, key);
+  const ScanRange scan(planes[kScan], piece, shape, key);
   std::optional<ExtensionRange> extension;
-  if (!planes.extension.empty()) extension.emplace(planes.extension, piece, shape, key);
-  std::optional<MetadataRange> metadata;
-  if (!planes.metadata.empty()) metadata.emplace(planes.metadata, piece, shape, key);
+  if (!planes[kExtension].empty()) extension.emplace(planes[kExtension], piece, shape, key);
+  std::vector<ColumnRange> columns;
+  for (size_t plane = kFirstColumn; plane < planes.size() && !planes[plane].empty(); ++plane) {
+    columns.push_back(OpenColumn(piece, plane, planes[plane]));
+  }
   if (parts_ == EntryParts::kAll && hashed_segment_ != piece.segment) {
     hashes_ = ReadContentHashes(navigation_, piece.segment, store_, stop);
     hashed_segment_ = piece.segment;
   }
 
-  const size_t raw_bytes = planes.raw.size() / piece.count;
+  const size_t raw_bytes = planes[kRaw].size() / piece.count;
   std::vector<uint64_t> signs(shape.codes.words());
   std::vector<uint64_t> planes_of_code(shape.codes.extension_bytes() / sizeof(uint64_t));
   std::vector<float> vector(raw_bytes > 0 ? shape.codes.dimensions : 0);
+  Bytes row;
   const std::span<const MaskRun> masked = live_.masked(piece.segment);
   for (uint32_t i = 0; i < piece.count; ++i) {
     if (CountCovered(masked, piece.first + i, 1) > 0) continue;
@@ -123,10 +133,12 @@ void EntryReader::VisitPiece(const Piece& piece, const Planes& planes, const Vis
       }
     }
     if (parts_ == EntryParts::kAll) {
-      if (metadata) entry.metadata = metadata->row(i);
+      row.clear();
+      for (const ColumnRange& column : columns) column.AppendValue(i, row);
+      entry.metadata = row;
       if (raw_bytes > 0) {
-        DecodeRaw(ByteView(planes.raw).subspan(i * raw_bytes, raw_bytes), piece.raw_offset + i * raw_bytes, shape, key,
-                  vector);
+        DecodeRaw(ByteView(planes[kRaw]).subspan(i * raw_bytes, raw_bytes), piece.raw_offset + i * raw_bytes, shape,
+                  key, vector);
         entry.vector = vector;
       }
       entry.content_hash = hashes_[piece.first + i];

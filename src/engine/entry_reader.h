@@ -10,6 +10,7 @@
 #include "base/stop.h"
 #include "engine/live_map.h"
 #include "engine/snapshot.h"
+#include "format/column.h"
 #include "format/segment.h"
 #include "store/object_store.h"
 
@@ -37,17 +38,19 @@ class EntryReader {
   void Read(std::span<const Piece* const> pieces, const Visit& visit, Stop& stop);
 
  private:
-  struct Planes {
-    Bytes scan, extension, metadata, raw;  // empty: not wanted, or the index has none
-  };
+  // The ranges of a piece: one for each plane, then one for each metadata column. Empty: not wanted, or the index has
+  // none.
+  enum Plane : size_t { kScan, kExtension, kRaw, kFirstColumn };
+  using Planes = std::vector<Bytes>;
   struct Asked {
     size_t piece;
-    Bytes Planes::*plane;
+    size_t plane;
   };
-  std::vector<std::pair<Bytes Planes::*, RangeRequest>> RangesOf(const Piece& piece) const;
+  std::vector<std::pair<size_t, RangeRequest>> RangesOf(const Piece& piece) const;
   uint64_t BytesOf(const Piece& piece) const;
   std::vector<Planes> ReadPlanes(std::span<const Piece* const> pieces, Stop& stop);
-  void Check(const Piece& piece, Bytes Planes::*plane, ByteView bytes) const;
+  void Check(const Piece& piece, size_t plane, ByteView bytes) const;
+  ColumnRange OpenColumn(const Piece& piece, size_t plane, ByteView bytes) const;
   void VisitPiece(const Piece& piece, const Planes& planes, const Visit& visit, Stop& stop);
   SegmentShape ShapeOf(const Piece& piece) const {
     return navigation_.segment_shape(navigation_.segments[piece.segment]);

@@ -63,10 +63,11 @@ struct Group {
 };
 
 // Groups of neighbouring lists, each of at most `limit` bytes in memory. A list that is larger has groups of its own.
+// A list that turns out larger than was said stays in those.
 class Grouping {
  public:
   Grouping(std::span<const ListSize> lists, const RecordShape& shape, uint64_t limit)
-      : limit_(limit), first_group_(lists.size()), filled_(lists.size()) {
+      : limit_(limit), first_group_(lists.size()), last_group_(lists.size()), filled_(lists.size()) {
     uint64_t filled = limit;  // of the group being filled: full, so that the first list begins one
     for (size_t list = 0; list < lists.size(); ++list) {
       const uint64_t bytes = BytesOf(lists[list], shape);
@@ -80,6 +81,7 @@ class Grouping {
         first_group_[list] = count_ - 1;
         filled += bytes;
       }
+      last_group_[list] = count_ - 1;
     }
   }
 
@@ -88,7 +90,7 @@ class Grouping {
   size_t GroupFor(uint32_t list, uint64_t record_bytes) {
     const uint64_t before = filled_[list];
     filled_[list] += record_bytes + sizeof(Record);
-    return std::min<uint64_t>(first_group_[list] + before / limit_, count_ - 1);
+    return std::min(first_group_[list] + before / limit_, last_group_[list]);
   }
 
  private:
@@ -101,6 +103,7 @@ class Grouping {
   uint64_t count_ = 0;
   uint64_t total_ = 0;
   std::vector<uint64_t> first_group_;
+  std::vector<uint64_t> last_group_;
   std::vector<uint64_t> filled_;
 };
 
@@ -232,8 +235,8 @@ class ListWriter::Impl {
     std::vector<Entry> entries;
     uint64_t bytes = 0;
     for (const Record& record : records) {
-      const uint64_t entry_bytes =
-          EntryBytes(shape_, record.entry.key.size()) + record.entry.metadata.size() + sizeof(uint32_t);
+      const uint64_t entry_bytes = EntryBytes(shape_, record.entry.key.size()) + record.entry.metadata.size() +
+                                   shape_.metadata_columns * sizeof(uint32_t);
       if (!entries.empty() && bytes + entry_bytes > limit) {
         WritePiece(records.front().list, entries, bytes, stop);
         entries.clear();
@@ -272,13 +275,15 @@ class ListWriter::Impl {
     store_.Put(SegmentKey(shape_.index, shape_.object), segment.object, ObjectStore::PutMode::kOverwrite, stop);
     for (Piece& piece : segment.pieces) {
       piece.segment = static_cast<uint32_t>(result_.segments.size());
+      result_.columns.Append(segment.columns, shape_.metadata_columns, piece);
       result_.pieces.push_back(piece);
     }
     result_.segments.push_back({.id = shape_.object,
                                 .length = segment.object.size(),
                                 .entries = segment.entries,
                                 .is_settled = is_settled_,
-                                .keys = segment.keys});
+                                .keys = segment.keys,
+                                .summaries = std::move(segment.summaries)});
     result_.bytes += segment.object.size();
   }
 

@@ -18,7 +18,7 @@ namespace s3v {
 // What a list will hold; known before the first row is added.
 struct ListSize {
   uint32_t entries = 0;
-  uint64_t payload_bytes = 0;  // keys and metadata
+  uint64_t payload_bytes = 0;  // keys and metadata, or about so many: more of them take more memory
 };
 
 struct WrittenLists {
@@ -38,7 +38,7 @@ class ListWriter {
   ListWriter(const SegmentShape& shape, std::span<const ListSize> lists, std::span<const uint32_t> list_ids,
              bool is_settled, size_t memory_bytes, ObjectStore& store, SpillFactory& spill);
   ~ListWriter();
-  // Copies. `list` is a place, not an id. REQUIRES: no list gets more than its ListSize says.
+  // Copies. `list` is a place, not an id. REQUIRES: no list gets more entries than its ListSize says.
   void Add(uint32_t list, const Entry& entry);
   // `written` is told the number of entries written so far.
   WrittenLists Finish(const std::function<void(uint64_t)>& written, Stop& stop);

@@ -38,8 +38,9 @@ bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, Piece
   const ScanRange range(*bytes, piece, shape, object, source.trust());
   if (!Select(piece, range, source)) return false;
 
-  piece_number_ = static_cast<uint32_t>(&piece - scope_.navigation.pieces.data());
-  scope_.navigation.base->tables.lists.Dequantize(piece.list, centroid_);
+  piece_number_ = scope_.NumberOf(piece);
+  FindRuns(range.count());
+  if (!runs_.empty()) scope_.navigation.base->tables.lists.Dequantize(piece.list, centroid_);
   survivors_.clear();
   for (const Visit& visit : visits) {
     stop.Check();
@@ -58,6 +59,7 @@ bool PieceScanner::Scan(const Piece& piece, std::span<const Visit> visits, Piece
     visit.query->scanned += range.count();
     visit.query->masked += masked_;
     visit.query->matched += passed_;
+    if (scope_.is_narrowed()) visit.query->matched_in[piece.list] += static_cast<uint32_t>(passed_);
     visit.query->only_seen.insert(keys_seen_.begin(), keys_seen_.end());
     ScoreCodes(range, extension.has_value() ? &*extension : nullptr, *visit.query);
   }
@@ -73,16 +75,34 @@ bool PieceScanner::Select(const Piece& piece, const ScanRange& range, PieceSourc
   is_selective_ = scope_.is_narrowed() || !masks.empty();
   if (!is_selective_) return true;
   passing_.assign(range.count(), 1);
+  if (scope_.matches != nullptr) {
+    if (scope_.NeedsColumns(piece)) {
+      const std::vector<ByteView>* columns = source.Columns();
+      if (columns == nullptr) return false;
+      DecideByColumns(scope_.navigation, scope_.NumberOf(piece), *columns, source.trust(), *scope_.matches);
+    }
+    scope_.matches->Get(scope_.NumberOf(piece), passing_);
+  }
   DropMasked(piece, masks);
   if (scope_.options.only != nullptr) SelectOnly(range);
-  if (scope_.options.filter != nullptr) {
-    const ByteView* metadata = source.Metadata();
-    if (metadata == nullptr) return false;
-    MatchMetadata(piece, *metadata, source.trust());
-  }
   if (scope_.is_narrowed()) DropPending(range);
   passed_ = static_cast<uint64_t>(std::count(passing_.begin(), passing_.end(), 1));
   return true;
+}
+
+// Entries are scored in blocks, as they are stored: those in which nothing passes are left out.
+void PieceScanner::FindRuns(size_t count) {
+  runs_.clear();
+  if (!is_selective_) return runs_.push_back({0, count});
+  for (size_t first = 0; first < count; first += kSignBlock) {
+    const size_t size = std::min(kSignBlock, count - first);
+    if (std::memchr(passing_.data() + first, 1, size) == nullptr) continue;
+    if (!runs_.empty() && runs_.back().first + runs_.back().count == first) {
+      runs_.back().count += size;
+    } else {
+      runs_.push_back({first, size});
+    }
+  }
 }
 
 void PieceScanner::DropMasked(const Piece& piece, std::span<const MaskRun> masks) {
@@ -92,21 +112,6 @@ void PieceScanner::DropMasked(const Piece& piece, std::span<const MaskRun> masks
     const uint32_t last = std::min(mask.first + mask.count, end) - piece.first;
     std::fill(passing_.begin() + first, passing_.begin() + last, 0);
     masked_ += last - first;
-  }
-}
-
-void PieceScanner::MatchMetadata(const Piece& piece, ByteView bytes, Trust trust) {
-  const LiveSegment& segment = scope_.navigation.segments[piece.segment];
-  const std::string& object = segment.key;
-  const MetadataRange rows(bytes, piece, scope_.navigation.segment_shape(segment), object, trust);
-  for (size_t i = 0; i < passing_.size(); ++i) {
-    if (passing_[i] == 0) continue;
-    try {
-      passing_[i] = scope_.options.filter->Match(rows.row(i)) ? 1 : 0;
-    } catch (const Error& error) {
-      if (error.code() != Code::kCorrupted) throw;
-      ThrowCorrupted(object, piece.metadata_offset, error.message());
-    }
   }
 }
 
@@ -143,20 +148,31 @@ void PieceScanner::ScoreSigns(const ScanRange& range, QueryScan& query) {
   query.survivors.resize(query.lower_bounds.size());
   query.list_query.Set(query.rotated, centroid_);
   const bool has_one_bit = scope_.navigation.shape.bits == 1;
-  query.list_query.ScoreSigns(range.sign_plane(), range.residual_norms(), range.sign_scales(), count, kSignSigmas,
-                              query.lower_bounds.data(), has_one_bit ? query.upper_bounds.data() : nullptr,
-                              query.sign_sums.data());
+  const float limit = query.candidates.limit();
+  size_t survivors = 0;
   float least_dropped = std::numeric_limits<float>::infinity();
-  query.survivors.resize(kernels::SelectAtMost(query.lower_bounds.data(), count, query.candidates.limit(),
-                                               query.survivors.data(), &least_dropped));
+  for (const Run& run : runs_) {
+    float* bounds = query.lower_bounds.data() + run.first;
+    query.list_query.ScoreSigns(range.sign_plane() + run.first * scope_.navigation.codes().sign_bytes(),
+                                range.residual_norms() + run.first, range.sign_scales() + run.first, run.count,
+                                kSignSigmas, bounds, has_one_bit ? query.upper_bounds.data() + run.first : nullptr,
+                                query.sign_sums.data() + run.first);
+    uint32_t* found = query.survivors.data() + survivors;
+    const size_t kept = kernels::SelectAtMost(bounds, run.count, limit, found, &least_dropped);
+    for (size_t i = 0; i < kept; ++i) found[i] += static_cast<uint32_t>(run.first);
+    survivors += kept;
+  }
+  query.survivors.resize(survivors);
   if (!is_selective_) {
     query.candidates.Drop(least_dropped);
     return;
   }
   // What did not pass was not dropped.
-  for (size_t i = 0; least_dropped < std::numeric_limits<float>::infinity() && i < count; ++i) {
-    if (passing_[i] == 1 && query.lower_bounds[i] > query.candidates.limit())
-      query.candidates.Drop(query.lower_bounds[i]);
+  for (const Run& run : runs_) {
+    if (least_dropped == std::numeric_limits<float>::infinity()) break;
+    for (size_t i = run.first; i < run.first + run.count; ++i) {
+      if (passing_[i] == 1 && query.lower_bounds[i] > limit) query.candidates.Drop(query.lower_bounds[i]);
+    }
   }
   std::erase_if(query.survivors, [&](uint32_t i) { return passing_[i] == 0; });
 }

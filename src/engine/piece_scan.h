@@ -1,4 +1,5 @@
-// The scan of one piece: sign codes for all entries, whole codes for those that are left, keys and filter in between.
+// The scan of one piece: filter and keys, then sign codes of the entries that pass, whole codes for those that are
+// left.
 #pragma once
 
 #include <functional>
@@ -17,7 +18,7 @@ class PieceSource {
   virtual const ByteView* Scan() = 0;
   // Only the codes of the entries `wanted` need be there.
   virtual const ByteView* Extension(std::span<const uint32_t> wanted) = 0;
-  virtual const ByteView* Metadata() = 0;
+  virtual const std::vector<ByteView>* Columns() = 0;  // those of the filter
   virtual Trust trust() const = 0;
 };
 
@@ -30,11 +31,15 @@ class PieceScanner {
   bool Scan(const Piece& piece, std::span<const Visit> visits, PieceSource& source, Stop& stop);
 
  private:
+  struct Run {
+    size_t first;
+    size_t count;
+  };
   bool Select(const Piece& piece, const ScanRange& range, PieceSource& source);
   void DropMasked(const Piece& piece, std::span<const MaskRun> masks);
+  void FindRuns(size_t count);
   void ScoreSigns(const ScanRange& range, QueryScan& query);
   void ScoreCodes(const ScanRange& range, const ExtensionRange* extension, QueryScan& query);
-  void MatchMetadata(const Piece& piece, ByteView bytes, Trust trust);
   void SelectOnly(const ScanRange& range);
   void DropPending(const ScanRange& range);
   bool IsPending(std::string_view key) const;
@@ -44,6 +49,7 @@ class PieceScanner {
   uint32_t piece_number_ = 0;
   bool is_selective_ = false;     // some entries of the piece may not pass
   std::vector<uint8_t> passing_;  // then one flag an entry
+  std::vector<Run> runs_;         // what is scored: whole blocks of entries, some of which pass
   uint64_t masked_ = 0;
   uint64_t passed_ = 0;
   std::vector<const std::string*> keys_seen_;  // of `only`

@@ -1,6 +1,7 @@
 #include "engine/recalibrate.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -9,12 +10,11 @@
 #include "engine/build_plan.h"
 #include "engine/calibration.h"
 #include "engine/entry_decoder.h"
-#include "ivf/neighbours.h"
+#include "ivf/neighbour_levels.h"
 
 namespace s3v {
 namespace {
 
-constexpr size_t kNeighbours = 10;
 constexpr size_t kMostQueries = 256;
 constexpr size_t kLeastQueries = 64;  // and rows
 constexpr size_t kDrawnOfDouble = 3;  // drawn for each query where rows lie in two lists: some are dropped
@@ -50,20 +50,13 @@ class Recalibration {
   ProbeRule Run() {
     const uint64_t old_entries = input_.live.live();
     const uint64_t entries = old_entries + input_.rows.entries();
-    const auto lists = static_cast<uint32_t>(input_.tables.lists.count);
-    if (entries < kLeastQueries) return {.gap = 0, .least = lists, .most = lists};
+    if (entries < kLeastQueries) return EveryList(input_.tables.lists.count);
     SampleQueries(entries, old_entries);
-    const std::vector<std::vector<ListPair>> neighbours = FindNeighbours(entries);
-    if (is_double_) FindLists(neighbours);
-    std::vector<CalibrationQuery> queries(numbers_.size());
-    ParallelFor(queries.size(), 1, input_.threads, stop_, [&](size_t i, size_t) {
-      ListRanking ranking(input_.tables, std::span(queries_).subspan(i * width_, dimensions_), lists);
-      ranking.RankAll();
-      queries[i] = {.ranked = {ranking.ranked().begin(), ranking.ranked().end()},
-                    .neighbour_lists = ListsOfRows(neighbours[i], marks_[i])};
-    });
+    const size_t copies = is_double_ ? 2 : 1;
+    LevelCounts counts(CountLevels(entries / copies), input_.tables.lists.count);
+    const auto neighbours = FindNeighbours(entries, CountLevels(entries / copies), counts);
     // Twice: nor will the rows to come be like those that are there.
-    return Calibrate(queries, ListSizes(), CalibrationTarget(CalibrationTarget(input_.recall)));
+    return ChooseRule(RankLists(), neighbours, ListSizes(), counts, copies, CalibrationTarget(input_.recall));
   }
 
  private:
@@ -144,15 +137,30 @@ class Recalibration {
     marks_.push_back(mark);
   }
 
-  // Of each query the nearest entries: list and mark.
-  std::vector<std::vector<ListPair>> FindNeighbours(uint64_t entries) {
+  std::vector<std::vector<RankedList>> RankLists() const {
+    std::vector<std::vector<RankedList>> rankings(numbers_.size());
+    ParallelFor(rankings.size(), 1, input_.threads, stop_, [&](size_t i, size_t) {
+      ListRanking ranking(input_.tables, std::span(queries_).subspan(i * width_, dimensions_),
+                          input_.tables.lists.count);
+      ranking.RankAll();
+      rankings[i].assign(ranking.ranked().begin(), ranking.ranked().end());
+    });
+    return rankings;
+  }
+
+  // By level, then query: the lists of the nearest rows. Counts what of each level the lists hold.
+  NeighboursByLevel FindNeighbours(uint64_t entries, size_t levels, LevelCounts& counts) {
     // Of rows in two lists both entries come, and both of the query's own.
-    const size_t wanted = is_double_ ? 2 * (kNeighbours + 1) : kNeighbours;
-    NeighbourLists nearest(queries_, width_, numbers_, wanted);
+    const size_t wanted = is_double_ ? 2 * (kCalibrationNeighbours + 1) : kCalibrationNeighbours;
+    NeighbourLevels nearest(queries_, width_, numbers_, wanted, levels);
     EntryBlock block;
     uint64_t done = 0;
     const auto flush = [&] {
-      nearest.Add(block.vectors, done, block.lists, block.marks, input_.threads, stop_);
+      std::vector<uint64_t> numbers(block.lists.size());
+      std::iota(numbers.begin(), numbers.end(), done);
+      const std::vector<uint64_t> marks(block.marks.begin(), block.marks.end());
+      nearest.Add(block.vectors, numbers, marks, block.lists, block.marks, input_.threads, stop_);
+      for (size_t i = 0; i < marks.size(); ++i) counts.Add(block.lists[i], marks[i]);
       done += block.lists.size();
       input_.progress(done, entries);
       block = {};
@@ -172,7 +180,12 @@ class Recalibration {
         stop_);
     AddNew(add);
     flush();
-    return nearest.Take();
+    auto neighbours = nearest.Take();
+    if (is_double_) FindLists(neighbours);
+    for (auto& level : neighbours) {
+      for (size_t i = 0; i < level.size(); ++i) level[i] = ListsOfRows(level[i], marks_[i]);
+    }
+    return neighbours;
   }
 
   template <class AddEntry>
@@ -192,9 +205,11 @@ class Recalibration {
   }
 
   // Of the neighbours, which may have been found by one of their two entries only.
-  void FindLists(std::span<const std::vector<ListPair>> neighbours) {
-    for (const std::vector<ListPair>& entries : neighbours) {
-      for (const auto& [list, mark] : entries) lists_of_.emplace(mark, ListPair{kNoList, kNoList});
+  void FindLists(const NeighboursByLevel& neighbours) {
+    for (const auto& level : neighbours) {
+      for (const std::vector<NearRow>& entries : level) {
+        for (const NearRow& entry : entries) lists_of_.emplace(entry.lists.second, ListPair{kNoList, kNoList});
+      }
     }
     const auto note = [&](uint32_t mark, uint32_t list) {
       const auto found = lists_of_.find(mark);
@@ -220,15 +235,17 @@ class Recalibration {
         stop_);
   }
 
-  // Pairs of list and mark, nearest first, as rows with the lists they lie in.
-  std::vector<ListPair> ListsOfRows(std::span<const ListPair> entries, uint32_t own_mark) const {
-    std::vector<ListPair> rows;
+  // Entries with a list and a mark each, nearest first, as rows with the lists they lie in.
+  std::vector<NearRow> ListsOfRows(std::span<const NearRow> entries, uint32_t own_mark) const {
+    std::vector<NearRow> rows;
     std::vector<uint32_t> marks;
-    for (const auto& [list, mark] : entries) {
+    for (const auto& [entry, squared_distance] : entries) {
+      const auto [list, mark] = entry;
       if (!is_double_) {
-        rows.push_back({list, list});
-      } else if (rows.size() < kNeighbours && mark != own_mark && std::ranges::find(marks, mark) == marks.end()) {
-        rows.push_back(lists_of_.at(mark));
+        rows.push_back({{list, list}, squared_distance});
+      } else if (rows.size() < kCalibrationNeighbours && mark != own_mark &&
+                 std::ranges::find(marks, mark) == marks.end()) {
+        rows.push_back({lists_of_.at(mark), squared_distance});
         marks.push_back(mark);
       }
     }

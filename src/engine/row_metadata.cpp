@@ -2,7 +2,8 @@
 
 #include <map>
 
-#include "format/segment.h"
+#include "engine/key_reading.h"
+#include "format/column.h"
 
 namespace s3v {
 namespace {
@@ -21,53 +22,78 @@ std::vector<Wanted> GroupByPiece(const Navigation& navigation, std::span<const E
   return groups;
 }
 
-// One call of GetRanges. Answers the pieces that arrived damaged; with `is_last_try` it throws instead.
-std::vector<Wanted> ReadWave(const Navigation& navigation, std::span<const EntryPlace> places,
-                             std::span<const Wanted> groups, bool is_last_try, ObjectStore& store, Stop& stop,
-                             std::vector<Bytes>* rows) {
-  std::vector<RangeRequest> requests;
-  for (const Wanted& wanted : groups) {
-    const Piece& piece = *wanted.piece;
-    requests.push_back({navigation.segments[piece.segment].key, piece.metadata_offset, piece.metadata_length});
-  }
-  std::vector<Wanted> damaged;
-  store.GetRanges(
-      requests,
-      [&](size_t number, ByteView bytes) {
-        stop.Check();
-        const Wanted& wanted = groups[number];
-        const LiveSegment& segment = navigation.segments[wanted.piece->segment];
-        try {
-          const MetadataRange range(bytes, *wanted.piece, navigation.segment_shape(segment), segment.key);
-          for (const size_t i : wanted.places) {
-            const ByteView row = range.row(places[i].entry);
-            (*rows)[i].assign(row.begin(), row.end());
-          }
-        } catch (const Error& error) {
-          if (error.code() != Code::kCorrupted || is_last_try) throw;
-          damaged.push_back(wanted);
-          store.Forget({&requests[number], 1});  // here: what a sink accepts is kept, and taken for checked
-        }
-      },
-      stop);
-  return damaged;
+uint64_t BytesOf(const Navigation& navigation, const Piece& piece) {
+  uint64_t bytes = 0;
+  for (const ColumnPlace& place : navigation.ColumnsOf(piece)) bytes += place.length;
+  return bytes;
 }
+
+// All columns of some pieces, held together: rows take a value of each.
+class ColumnWave {
+ public:
+  ColumnWave(const Navigation& navigation, std::span<const Wanted> groups)
+      : navigation_(navigation), groups_(groups), columns_(navigation.shape.metadata_columns) {}
+
+  void Read(ObjectStore& store, Stop& stop) {
+    std::vector<RangeRequest> requests;
+    for (const Wanted& wanted : groups_) {
+      const ObjectKey& key = navigation_.segments[wanted.piece->segment].key;
+      for (const ColumnPlace& place : navigation_.ColumnsOf(*wanted.piece)) {
+        requests.push_back({key, place.offset, place.length});
+      }
+    }
+    ranges_.resize(requests.size());
+    ReadDecoded(
+        requests,
+        [&](size_t i, ByteView bytes) {
+          Open(i, bytes, Trust::kVerify);
+          ranges_[i].assign(bytes.begin(), bytes.end());
+        },
+        store, stop);
+  }
+
+  void AppendRows(std::span<const EntryPlace> places, std::vector<Bytes>* rows) const {
+    for (size_t i = 0; i < ranges_.size(); ++i) {
+      const ColumnRange range = Open(i, ranges_[i], Trust::kVerified);
+      for (const size_t place : groups_[i / columns_].places) {
+        range.AppendValue(places[place].entry, (*rows)[place]);
+      }
+    }
+  }
+
+ private:
+  ColumnRange Open(size_t i, ByteView bytes, Trust trust) const {
+    const Piece& piece = *groups_[i / columns_].piece;
+    const auto column = static_cast<uint32_t>(i % columns_);
+    const LiveSegment& segment = navigation_.segments[piece.segment];
+    return {bytes, navigation_.ColumnsOf(piece)[column], column, piece, navigation_.segment_shape(segment), segment.key,
+            trust};
+  }
+
+  const Navigation& navigation_;
+  const std::span<const Wanted> groups_;
+  const size_t columns_;
+  std::vector<Bytes> ranges_;  // of each piece, column after column
+};
 
 }  // namespace
 
 std::vector<Bytes> ReadMetadata(const Navigation& navigation, std::span<const EntryPlace> places,
                                 uint64_t bytes_at_once, ObjectStore& store, Stop& stop) {
   std::vector<Bytes> rows(places.size());
-  if (!navigation.shape.has_metadata || places.empty()) return rows;
+  if (navigation.shape.metadata_columns == 0 || places.empty()) return rows;
   const std::vector<Wanted> groups = GroupByPiece(navigation, places);
   for (size_t begin = 0; begin < groups.size();) {
     uint64_t bytes = 0;
     size_t end = begin;
-    while (end < groups.size() && (end == begin || bytes + groups[end].piece->metadata_length <= bytes_at_once))
-      bytes += groups[end++].piece->metadata_length;
-    const auto wave = std::span(groups).subspan(begin, end - begin);
-    const std::vector<Wanted> damaged = ReadWave(navigation, places, wave, false, store, stop, &rows);
-    if (!damaged.empty()) ReadWave(navigation, places, damaged, true, store, stop, &rows);
+    for (; end < groups.size(); ++end) {
+      const uint64_t more = BytesOf(navigation, *groups[end].piece);
+      if (end > begin && bytes + more > bytes_at_once) break;
+      bytes += more;
+    }
+    ColumnWave wave(navigation, std::span(groups).subspan(begin, end - begin));
+    wave.Read(store, stop);
+    wave.AppendRows(places, &rows);
     begin = end;
   }
   return rows;

@@ -2,115 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <queue>
+#include <set>
 
+#include "engine/column_wave.h"
+#include "engine/matches.h"
+#include "engine/query_search.h"
 #include "engine/raw_vectors.h"
 #include "engine/row_metadata.h"
 #include "engine/wave_scan.h"
-#include "ivf/centroid_table.h"
-#include "ivf/probe.h"
 
 namespace s3v {
 namespace {
 
-// docs/design/search.md: with a selectivity s, probes >= base * s^kSelectivityExponent and kMatchesPerHit * k matches.
-constexpr double kSelectivityExponent = -0.25;
-constexpr uint64_t kMatchesPerHit = 10;
-constexpr size_t kMostGrowth = 4;  // of the lists read, in a step that rests on an estimate
-
-constexpr double kMostLeftOut = 0.9;  // of the rows, as far as the first wave is concerned
-
-// Which lists one query reads, and what it finds there.
-class QuerySearch {
- public:
-  QuerySearch(const Navigation& navigation, std::span<const float> query, const SearchOptions& options)
-      : scan(navigation, query, options),
-        vector(query.begin(), query.end()),
-        navigation_(navigation),
-        options_(options),
-        ranking_(navigation.base->tables, Placed(navigation, query),
-                 options.probes > 0 ? options.probes : navigation.state.rule.most) {
-    base_probes_ = CountProbes(ranking_.ranked(), navigation.state.rule, options.probes);
-  }
-
-  QueryScan scan;
-  const std::vector<float> vector;  // as the user knows it
-
-  // Candidates taken from `scan` whose raw vectors were looked at: they are handed out when nothing nearer can come.
-  struct Later {
-    bool operator()(const Candidate& a, const Candidate& b) const {
-      return a.lower_bound != b.lower_bound ? a.lower_bound > b.lower_bound : a.key > b.key;
-    }
-  };
-  std::priority_queue<Candidate, std::vector<Candidate>, Later> measured;
-
-  size_t read() const { return read_; }
-  size_t list_count() const { return ranking_.list_count(); }
-  bool is_exhausted() const { return read_ == list_count(); }
-  void set_read(size_t read) { read_ = read; }
-
-  // The list of that rank.
-  const RankedList& ranked(size_t rank) {
-    if (rank >= ranking_.ranked().size()) ranking_.RankAll();
-    return ranking_.ranked()[rank];
-  }
-
-  // No list can hold another key that may come back.
-  bool HasAllOfOnly() const { return options_.only != nullptr && scan.only_seen.size() == options_.only->size(); }
-
-  // What the rule says, and enough lists to hold k entries besides those left out, were these spread evenly. Where they
-  // lie close together, too few candidates remain, and WantedProbes asks for more.
-  size_t FirstProbes() {
-    const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
-    const double entries_in_all = static_cast<double>(std::max<uint64_t>(navigation_.state.entries, 1));
-    const double needed = static_cast<double>(options_.k) / (1 - std::min(left_out / entries_in_all, kMostLeftOut));
-    uint64_t entries = 0;
-    size_t probes = 0;
-    while (probes < list_count() && (probes < base_probes_ || static_cast<double>(entries) < needed))
-      entries += navigation_.list_sizes[ranked(probes++).list];
-    return probes;
-  }
-
-  // How many lists should be read, by what was found so far.
-  size_t WantedProbes() const {
-    const bool is_narrowed = options_.filter != nullptr || options_.only != nullptr;
-    const size_t doubled = 2 * std::max<size_t>(read_, 1);
-    if (is_exhausted() || HasAllOfOnly()) return read_;
-    const uint64_t found = is_narrowed ? scan.matched : scan.candidates.waiting();
-    if (found < options_.k && (!is_narrowed || options_.probes > 0)) return doubled;
-    if (!is_narrowed || options_.probes > 0) return read_;
-    if (scan.matched == 0) return doubled;
-
-    const double selectivity = static_cast<double>(scan.matched) / static_cast<double>(scan.scanned - scan.masked);
-    const double least = std::ceil(static_cast<double>(base_probes_) * std::pow(selectivity, kSelectivityExponent));
-    const uint64_t matches = kMatchesPerHit * options_.k;
-    double wanted = least;
-    if (scan.matched < matches) {
-      const double estimate =
-          static_cast<double>(read_) * static_cast<double>(matches) / static_cast<double>(scan.matched);
-      wanted = std::max(wanted, std::clamp(std::ceil(estimate), static_cast<double>(read_ + 1),
-                                           static_cast<double>(read_ * kMostGrowth)));
-    }
-    return static_cast<size_t>(std::min(wanted, static_cast<double>(list_count())));
-  }
-
- private:
-  // As lists are ranked.
-  static std::vector<float> Placed(const Navigation& navigation, std::span<const float> query) {
-    const AssignmentSpace& space = navigation.base->space;
-    std::vector<float> placed(space.width());
-    space.PlaceQuery(query, placed);
-    placed.resize(space.dimensions);  // under ip the last element is zero
-    navigation.base->rotation.Apply(placed, placed);
-    return placed;
-  }
-
-  const Navigation& navigation_;
-  const SearchOptions& options_;
-  ListRanking ranking_;
-  size_t base_probes_ = 0;
-  size_t read_ = 0;  // lists, from the front of the ranking
-};
+// Columns are read before codes where these would be read in vain for such a part of their bytes.
+constexpr double kWorthAWave = 0.2;
+constexpr uint64_t kLeastColumnBytes = 512u << 10;  // read ahead in a wave of columns
 
 }  // namespace
 
@@ -118,11 +24,7 @@ class Search::Impl {
  public:
   Impl(std::shared_ptr<const Navigation> navigation, std::span<const float> queries, const SearchOptions& options,
        ObjectStore& store)
-      : navigation_(std::move(navigation)),
-        options_(options),
-        store_(store),
-        scope_{*navigation_, options_},
-        raw_(*navigation_, store) {
+      : navigation_(std::move(navigation)), options_(options), store_(store), raw_(*navigation_, store) {
     const AssignmentSpace& space = navigation_->base->space;
     const auto refuse = [](const std::string& message) { throw Error(Code::kInvalidArgument, message); };
     if (queries.empty() || queries.size() % space.dimensions != 0) {
@@ -130,13 +32,17 @@ class Search::Impl {
              std::to_string(space.dimensions));
     }
     if (!AllFinite(queries)) refuse("the query has elements that are not finite");
-    if (options.filter != nullptr && !navigation_->shape.has_metadata)
-      refuse("the index has no metadata columns to filter by");
+    if (options.filter != nullptr) {
+      if (options.filter->columns().back() >= navigation_->shape.metadata_columns)
+        refuse("the index has no such metadata column to filter by");
+      matches_ = std::make_unique<Matches>(*navigation_, *options.filter);
+      scope_.matches = matches_.get();
+    }
     for (size_t at = 0; at < queries.size(); at += space.dimensions) {
       const std::span<const float> query = queries.subspan(at, space.dimensions);
       if (space.metric == Metric::kCosine && std::ranges::all_of(query, [](float x) { return x == 0; }))
         refuse("a zero vector has no cosine distance");
-      queries_.push_back(std::make_unique<QuerySearch>(*navigation_, query, options_));
+      queries_.push_back(std::make_unique<QuerySearch>(*navigation_, query, options_, matches_.get()));
     }
   }
 
@@ -187,16 +93,14 @@ class Search::Impl {
 
   SearchStats stats() const {
     SearchStats stats{.lists_total = navigation_->list_sizes.size(), .budget_reached = budget_reached_};
-    std::vector<bool> probed(stats.lists_total);
     stats.exhausted = true;
     for (const auto& query : queries_) {
-      for (size_t rank = 0; rank < query->read(); ++rank) probed[query->ranked(rank).list] = true;
       stats.entries_scanned += query->scan.scanned;
       stats.entries_scored += query->scan.scored;
       stats.entries_matched += query->scan.matched;
       stats.exhausted = stats.exhausted && query->is_exhausted();
     }
-    stats.lists_probed = static_cast<uint64_t>(std::ranges::count(probed, true));
+    stats.lists_probed = static_cast<uint64_t>(std::ranges::count(is_probed_, true));
     return stats;
   }
 
@@ -208,19 +112,74 @@ class Search::Impl {
   };
 
   void Start(Stop& stop) {
-    std::vector<Want> wants;
-    for (const auto& query : queries_) {
-      stop.Check();
-      wants.push_back({query.get(), query->FirstProbes()});
-    }
-    while (!wants.empty() && ReadLists(wants, stop)) {
-      wants.clear();
+    is_probed_.resize(navigation_->list_sizes.size());
+    for (;;) {
+      std::vector<Want> wants;
       for (const auto& query : queries_) {
-        const size_t wanted = query->WantedProbes();
+        stop.Check();
+        const size_t wanted = query->WantedLists();
         if (wanted > query->read()) wants.push_back({query.get(), wanted});
+      }
+      if (wants.empty()) break;
+      if (ArePromising(wants)) {
+        if (!ReadLists(wants, stop)) break;
+      } else if (!ReadColumnsOf(wants, stop)) {
+        break;
       }
     }
     is_started_ = true;
+  }
+
+  static uint64_t CodeBytes(const Piece& piece) { return piece.scan_length + piece.extension_length; }
+
+  // Whether most of the codes would not be read in vain, as far as can be told.
+  bool ArePromising(const std::vector<Want>& wants) {
+    if (matches_ == nullptr) return true;
+    double bytes = 0;
+    double in_vain = 0;
+    for (const Want& want : wants) {
+      for (size_t rank = want.query->read(); rank < want.lists; ++rank) {
+        for (const Piece& piece : navigation_->PiecesOf(want.query->ranked(rank).list)) {
+          const uint32_t number = scope_.NumberOf(piece);
+          if (!matches_->MayHave(number)) continue;
+          const auto of_piece = static_cast<double>(CodeBytes(piece));
+          bytes += of_piece;
+          // Were matches spread at random.
+          if (matches_->NeedsColumns(number)) in_vain += of_piece * std::exp(-matches_->Expected(number));
+        }
+      }
+    }
+    return in_vain <= kWorthAWave * bytes;
+  }
+
+  // One wave: the columns of the lists that are wanted, and of those behind them while they take no more bytes than the
+  // codes that they may spare. False when the budget forbids.
+  bool ReadColumnsOf(const std::vector<Want>& wants, Stop& stop) {
+    std::set<uint32_t> pieces;
+    uint64_t bytes = 0;
+    for (const Want& want : wants) {
+      uint64_t ahead = 0;
+      uint64_t spared = kLeastColumnBytes;
+      for (size_t rank = want.query->read(); rank < want.query->list_count(); ++rank) {
+        stop.Check();
+        if (rank >= want.lists && ahead > spared) break;
+        for (const Piece& piece : navigation_->PiecesOf(want.query->ranked(rank).list)) {
+          if (!scope_.NeedsColumns(piece) || !pieces.insert(scope_.NumberOf(piece)).second) continue;
+          const uint64_t of_piece = ColumnBytes(*navigation_, *options_.filter, piece);
+          bytes += of_piece;
+          if (rank < want.lists) {
+            spared += CodeBytes(piece);
+          } else {
+            ahead += of_piece;
+          }
+        }
+      }
+    }
+    if (!FitsBudget(bytes)) return false;
+    bytes_asked_ += bytes;
+    const std::vector<uint32_t> numbers(pieces.begin(), pieces.end());
+    ReadColumns(*navigation_, numbers, *matches_, store_, stop);
+    return true;
   }
 
   // By its code alone.
@@ -287,9 +246,13 @@ class Search::Impl {
   }
   Metric metric() const { return navigation_->base->space.metric; }
 
-  std::span<const Piece> PiecesOf(const RankedList& ranked) const {
-    const uint32_t first = navigation_->first_piece[ranked.list];
-    return std::span(navigation_->pieces).subspan(first, navigation_->first_piece[ranked.list + 1] - first);
+  // Pieces of the list that may hold a match.
+  std::vector<const Piece*> PiecesOf(const RankedList& ranked) {
+    std::vector<const Piece*> pieces;
+    for (const Piece& piece : navigation_->PiecesOf(ranked.list)) {
+      if (matches_ == nullptr || matches_->MayHave(scope_.NumberOf(piece))) pieces.push_back(&piece);
+    }
+    return pieces;
   }
 
   // Reads, for every query, the lists up to the number it wants. False when there was nothing more to read, or the
@@ -303,11 +266,13 @@ class Search::Impl {
       size_t end = query.read();
       for (; end < std::min(want.lists, query.list_count()); ++end) {
         const RankedList& ranked = query.ranked(end);
+        const std::vector<const Piece*> pieces = PiecesOf(ranked);
         uint64_t list_bytes = 0;
-        for (const Piece& piece : PiecesOf(ranked)) list_bytes += scope_.BytesOf(piece);
+        for (const Piece* piece : pieces) list_bytes += scope_.BytesOf(*piece);
         if (!FitsBudget(list_bytes)) break;
         bytes_asked_ += list_bytes;
-        for (const Piece& piece : PiecesOf(ranked)) visits.push_back({&piece, &query.scan, ranked.squared_distance});
+        for (const Piece* piece : pieces) visits.push_back({piece, &query.scan, ranked.squared_distance});
+        is_probed_[ranked.list] = is_probed_[ranked.list] || !pieces.empty();
       }
       reads_something = reads_something || end > query.read();
       query.set_read(end);
@@ -328,9 +293,9 @@ class Search::Impl {
     uint64_t bytes = 0;
     for (size_t rank = 0; rank < query.read(); ++rank) {
       const RankedList& ranked = query.ranked(rank);
-      for (const Piece& piece : PiecesOf(ranked)) {
-        visits.push_back({&piece, &query.scan, ranked.squared_distance});
-        bytes += scope_.BytesOf(piece);
+      for (const Piece* piece : PiecesOf(ranked)) {
+        visits.push_back({piece, &query.scan, ranked.squared_distance});
+        bytes += scope_.BytesOf(*piece);
       }
     }
     if (!FitsBudget(bytes)) return false;
@@ -341,11 +306,13 @@ class Search::Impl {
     const uint64_t scored = query.scan.scored;
     const uint64_t matched = query.scan.matched;
     const uint64_t masked = query.scan.masked;
+    const std::vector<uint32_t> matched_in = query.scan.matched_in;
     Read(visits, stop);
     query.scan.scanned = scanned;
     query.scan.scored = scored;
     query.scan.matched = matched;
     query.scan.masked = masked;
+    query.scan.matched_in = matched_in;
     return true;
   }
 
@@ -373,9 +340,11 @@ class Search::Impl {
   const std::shared_ptr<const Navigation> navigation_;
   const SearchOptions options_;
   ObjectStore& store_;
-  const ScanScope scope_;
+  std::unique_ptr<Matches> matches_;  // null: no filter
+  ScanScope scope_{*navigation_, options_, nullptr};
   RawVectors raw_;
   std::vector<std::unique_ptr<QuerySearch>> queries_;
+  std::vector<bool> is_probed_;  // by list
   uint64_t bytes_asked_ = 0;
   bool budget_reached_ = false;
   bool is_started_ = false;

@@ -11,10 +11,11 @@ namespace {
 
 constexpr uint64_t kMostReadAtOnce = 16u << 20;
 
-void Append(WrittenLists from, WrittenLists* to) {
+void Append(WrittenLists from, size_t columns, WrittenLists* to) {
   const auto before = static_cast<uint32_t>(to->segments.size());
   for (Piece& piece : from.pieces) {
     piece.segment += before;
+    to->columns.Append(from.columns, columns, piece);
     to->pieces.push_back(piece);
   }
   to->segments.insert(to->segments.end(), from.segments.begin(), from.segments.end());
@@ -80,7 +81,7 @@ void SegmentUpdate::OpenWriters(const Resources& resources) {
                      .object = {},
                      .codes = navigation_.codes(),
                      .key_kind = navigation_.shape.key_kind,
-                     .has_metadata = navigation_.shape.has_metadata,
+                     .metadata_columns = navigation_.shape.metadata_columns,
                      .raw = navigation_.shape.raw};
   const bool are_two = settled_.entries > 0 && fresh_.entries > 0;
   const size_t quarter = resources.memory_bytes / 4;
@@ -102,9 +103,9 @@ WrittenLists SegmentUpdate::Write(UpdateRows& rows, const RowCoder& coder, const
   uint64_t before = 0;
   for (Output* output : {&settled_, &fresh_}) {
     if (output->writer == nullptr) continue;
-    Append(
-        output->writer->Finish([&](uint64_t done) { resources.progress("writing", before + done, entries()); }, stop),
-        &written);
+    WrittenLists lists =
+        output->writer->Finish([&](uint64_t done) { resources.progress("writing", before + done, entries()); }, stop);
+    Append(std::move(lists), navigation_.shape.metadata_columns, &written);
     before += output->entries;
     output->writer = nullptr;
   }

@@ -77,7 +77,7 @@ SegmentShape Navigation::segment_shape(const LiveSegment& segment) const {
           .object = segment.info.id,
           .codes = codes(),
           .key_kind = shape.key_kind,
-          .has_metadata = shape.has_metadata,
+          .metadata_columns = shape.metadata_columns,
           .raw = shape.raw};
 }
 

@@ -51,6 +51,9 @@ struct Navigation {
 
   CodeShape codes() const { return {.dimensions = shape.dimensions, .bits = shape.bits}; }
   SegmentShape segment_shape(const LiveSegment& segment) const;
+  std::span<const Piece> PiecesOf(uint32_t list) const {
+    return std::span(pieces).subspan(first_piece[list], first_piece[list + 1] - first_piece[list]);
+  }
   // One for each metadata column. `piece` is one of `pieces`.
   std::span<const ColumnPlace> ColumnsOf(const Piece& piece) const {
     return deltas[piece.delta]->columns.Of(piece, shape.metadata_columns);

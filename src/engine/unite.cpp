@@ -127,6 +127,7 @@ class Union {
       if (live == 0) continue;
       piece.list = places_.Find(piece.list_id);
       piece.segment = static_cast<uint32_t>(navigation_.segments.size() - 1);
+      piece.delta = static_cast<uint32_t>(number);
       if (piece.list == PlacesById::kNowhere) {
         Fail(number, "Segment " + IdText(navigation_.segments.back().info.id) + " has entries of list " +
                          std::to_string(piece.list_id) + ", which the navigation base does not have.");

@@ -56,10 +56,10 @@ class IndexUpdate::Impl {
         rows_(spill, current_->shape.dimensions, memory_),
         changed_(spill, memory_ / 16),
         again_(spill, memory_ / 16) {
-    if (options.metadata_columns.empty() == current_->shape.has_metadata) {
-      throw Error(Code::kInvalidArgument, current_->shape.has_metadata
-                                              ? "the index carries metadata columns, none is given"
-                                              : "the index carries no metadata columns");
+    if (options.metadata_columns.size() != current_->shape.metadata_columns) {
+      throw Error(Code::kInvalidArgument, "the index carries " + std::to_string(current_->shape.metadata_columns) +
+                                              " metadata columns, " + std::to_string(options.metadata_columns.size()) +
+                                              " are given");
     }
   }
 
@@ -193,7 +193,7 @@ class IndexUpdate::Impl {
             .object = {},
             .codes = current_->codes(),
             .key_kind = current_->shape.key_kind,
-            .has_metadata = current_->shape.has_metadata,
+            .metadata_columns = current_->shape.metadata_columns,
             .raw = current_->shape.raw};
   }
 
@@ -306,6 +306,7 @@ class IndexUpdate::Impl {
                       is_new_base_ ? 0 : current_->state.written_since_base + entries_removed_ + rows_.entries()},
         .segments = written.segments,
         .pieces = std::move(written.pieces),
+        .columns = std::move(written.columns),
         .masks = {}};
     MergedDelta merged = MergeDeltas(*current_, live_, std::move(delta), options_.optimize);
     const ObjectId delta_id = RandomId();

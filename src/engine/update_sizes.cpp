@@ -39,6 +39,30 @@ void InheritOwners(std::vector<UpdateSizes::List>& lists) {
   std::for_each(lists.rbegin(), lists.rend(), pass);
 }
 
+constexpr uint64_t kNullBytes = 1;
+constexpr uint64_t kRepeatedBytes = 24;  // of a text that is not stored for each entry, about
+
+uint64_t EncodedBytes(const MetadataValue& value) {
+  constexpr uint64_t kTagBytes = 1;
+  switch (value.tag) {
+    case ValueTag::kInteger:
+    case ValueTag::kTime:
+    case ValueTag::kFloat:
+      return kTagBytes + sizeof(int64_t);
+    case ValueTag::kDecimal:
+    case ValueTag::kText:
+      return kTagBytes + sizeof(uint32_t) + value.text.size();
+    default:
+      return kTagBytes;
+  }
+}
+
+// Whether all values between the least and the greatest take as many bytes.
+bool IsFixed(const ColumnSummary& summary) {
+  const ValueTag tag = summary.least.tag;
+  return summary.form == SummaryForm::kRange && tag != ValueTag::kDecimal && tag != ValueTag::kText;
+}
+
 }  // namespace
 
 UpdateSizes MeasureSizes(const Navigation& navigation, const LiveMap& live, const ListPlaces& places,
@@ -85,7 +109,21 @@ uint64_t PayloadBytes(const Navigation& navigation, const Piece& piece) {
   const SegmentShape shape = navigation.segment_shape(navigation.segments[piece.segment]);
   const size_t key_width = KeyWidth(shape.key_kind);
   uint64_t bytes = key_width > 0 ? piece.count * key_width : piece.scan_length - ScanLength(shape, piece.count, 0);
-  if (piece.metadata_length > 0) bytes += piece.metadata_length - MetadataLength(shape, piece.count, 0);
+  // A range is smaller than its values where they repeat. What they take on their own is known of most columns.
+  for (size_t column = 0; column < shape.metadata_columns; ++column) {
+    const ColumnSummary summary = navigation.SummaryOf(piece, column);
+    const uint64_t present = summary.entries - summary.nulls;
+    bytes += summary.nulls * kNullBytes;
+    if (summary.form == SummaryForm::kValues) {
+      for (uint32_t i = 0; i < summary.counted; ++i) {
+        bytes += summary.values[i].entries * EncodedBytes(summary.values[i].value);
+      }
+    } else if (IsFixed(summary)) {
+      bytes += present * EncodedBytes(summary.least);
+    } else {
+      bytes += navigation.ColumnsOf(piece)[column].length + present * kRepeatedBytes;
+    }
+  }
   return bytes;
 }
 

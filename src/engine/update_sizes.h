@@ -17,7 +17,7 @@ namespace s3v {
 UpdateSizes MeasureSizes(const Navigation& navigation, const LiveMap& live, const ListPlaces& places,
                          std::span<const ListSize> put);
 
-// Bytes of the keys and the metadata of a piece.
+// Bytes of the keys and the metadata of a piece, or about so many: texts that repeat are estimated.
 uint64_t PayloadBytes(const Navigation& navigation, const Piece& piece);
 
 }  // namespace s3v

@@ -8,6 +8,7 @@
 #include "engine/key_reading.h"
 #include "engine/read_manifest.h"
 #include "format/coding.h"
+#include "format/column.h"
 #include "format/names.h"
 
 namespace s3v {
@@ -189,7 +190,9 @@ class Verification {
   void FindPieces() {
     for (const auto& delta : navigation_->deltas) {
       for (const Piece& piece : delta->pieces) {
-        std::span<const Piece>& pieces = pieces_[delta->segments[piece.segment].id];
+        const ObjectId& id = delta->segments[piece.segment].id;
+        columns_[id] = &delta->columns;
+        std::span<const Piece>& pieces = pieces_[id];
         pieces = pieces.empty() ? std::span(&piece, 1) : std::span(pieces.data(), pieces.size() + 1);
       }
     }
@@ -225,9 +228,14 @@ class Verification {
       reading.Add(segment, {segment.key, piece.extension_offset(), piece.extension_length},
                   [=, &segment, &piece](ByteView bytes) { ExtensionRange(bytes, piece, shape, segment.key); });
     }
-    for (const Piece& piece : pieces) {
-      reading.Add(segment, {segment.key, piece.metadata_offset, piece.metadata_length},
-                  [=, &segment, &piece](ByteView bytes) { MetadataRange(bytes, piece, shape, segment.key); });
+    const ColumnTable& columns = *columns_.at(segment.info.id);
+    for (uint32_t column = 0; column < shape.metadata_columns; ++column) {
+      for (const Piece& piece : pieces) {
+        const ColumnPlace place = columns.Of(piece, shape.metadata_columns)[column];
+        reading.Add(segment, {segment.key, place.offset, place.length}, [=, &segment, &piece](ByteView bytes) {
+          ColumnRange(bytes, place, column, piece, shape, segment.key);
+        });
+      }
     }
   }
 
@@ -245,6 +253,7 @@ class Verification {
   Findings findings_;
   std::shared_ptr<const Navigation> navigation_;
   std::map<ObjectId, std::span<const Piece>> pieces_;  // of a segment
+  std::map<ObjectId, const ColumnTable*> columns_;     // that they are in
 };
 
 }  // namespace

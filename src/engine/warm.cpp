@@ -29,8 +29,12 @@ Ranges RangesOf(const Navigation& navigation) {
     add(piece, piece.scan_offset, piece.scan_length, piece.scan_length);
     add(piece, piece.extension_offset(), piece.extension_length, piece.extension_length);
   }
-  for (const Piece& piece : navigation.pieces)
-    add(piece, piece.metadata_offset, piece.metadata_length, piece.metadata_length);
+  for (size_t column = 0; column < navigation.shape.metadata_columns; ++column) {
+    for (const Piece& piece : navigation.pieces) {
+      const ColumnPlace& place = navigation.ColumnsOf(piece)[column];
+      add(piece, place.offset, place.length, place.length);
+    }
+  }
   const uint64_t vector = RawBytes(navigation.shape.raw, navigation.shape.dimensions);
   for (const Piece& piece : navigation.pieces) add(piece, piece.raw_offset, piece.count * vector, vector);
   return ranges;

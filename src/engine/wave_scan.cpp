@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "engine/piece_scan.h"
 
@@ -42,7 +43,7 @@ std::vector<PieceVisits> GroupByPiece(std::span<const Visit> visits) {
 // What a call that reads costs, in bytes that could be read in its time.
 constexpr size_t kReadCost = 2048;
 
-enum Plane : size_t { kScan, kExtension, kMetadata, kPlanes };
+enum Plane : size_t { kScan, kExtension, kFirstColumn };  // then the other columns of the filter
 
 class Wave {
  public:
@@ -76,15 +77,17 @@ class Wave {
   // One call of GetRanges. Answers the pieces that arrived damaged; with `is_last_try` it throws instead.
   std::vector<PieceVisits> ScanRemote(const std::vector<PieceVisits>& groups, bool is_last_try) {
     std::vector<RangeRequest> requests;
-    std::vector<std::pair<size_t, Plane>> asked;
+    std::vector<std::pair<size_t, size_t>> asked;  // which group, which plane
     std::vector<ArrivedPlanes> arrived(groups.size());
     for (size_t i = 0; i < groups.size(); ++i) {
-      for (const Plane plane : {kMetadata, kScan, kExtension}) {
-        const RangeRequest request = RequestFor(groups[i].piece(), plane);
-        if (request.length == 0) continue;
-        requests.push_back(request);
-        asked.emplace_back(i, plane);
-        ++arrived[i].missing;
+      size_t plane = 0;
+      for (RangeRequest& request : RequestsFor(groups[i].piece())) {
+        if (request.length > 0) {
+          requests.push_back(std::move(request));
+          asked.emplace_back(i, plane);
+          ++arrived[i].missing;
+        }
+        ++plane;
       }
     }
     std::vector<PieceVisits> damaged;
@@ -131,7 +134,15 @@ class Wave {
       views_[kExtension] = bytes;
       return &views_[kExtension];
     }
-    const ByteView* Metadata() override { return Get(kMetadata); }
+    const std::vector<ByteView>* Columns() override {
+      const auto requests = ColumnRequests(wave_.scope_.navigation, wave_.scope_.matches->filter(), piece_);
+      ranges_.resize(requests.size());
+      for (size_t i = 0; i < requests.size(); ++i) {
+        if (!wave_.store_.GetLocal(requests[i], &ranges_[i])) return nullptr;
+      }
+      columns_.assign(ranges_.begin(), ranges_.end());
+      return &columns_;
+    }
     // The cache checked them.
     Trust trust() const override { return Trust::kVerified; }
 
@@ -146,61 +157,65 @@ class Wave {
 
     Wave& wave_;
     const Piece& piece_;
-    std::array<ByteView, kPlanes> views_;
+    std::array<ByteView, kFirstColumn> views_;
+    std::vector<Bytes> ranges_;
+    std::vector<ByteView> columns_;
   };
 
   // Copies: what was handed over lives during the call only, and the planes of a piece may come in any order.
   class ArrivedPlanes final : public PieceSource {
    public:
     size_t missing = 0;
-    void Put(Plane plane, ByteView bytes) {
+    void Put(size_t plane, ByteView bytes) {
+      if (plane >= bytes_.size()) bytes_.resize(plane + 1);
       bytes_[plane].assign(bytes.begin(), bytes.end());
-      views_[plane] = bytes_[plane];
     }
-    const ByteView* Scan() override { return &views_[kScan]; }
-    const ByteView* Extension(std::span<const uint32_t>) override { return &views_[kExtension]; }
-    const ByteView* Metadata() override { return &views_[kMetadata]; }
+    const ByteView* Scan() override { return View(kScan); }
+    const ByteView* Extension(std::span<const uint32_t>) override { return View(kExtension); }
+    const std::vector<ByteView>* Columns() override {
+      columns_.assign(bytes_.begin() + kFirstColumn, bytes_.end());
+      return &columns_;
+    }
     Trust trust() const override { return Trust::kVerify; }
 
    private:
-    std::array<Bytes, kPlanes> bytes_;
-    std::array<ByteView, kPlanes> views_;
+    const ByteView* View(size_t plane) {
+      views_[plane] = bytes_[plane];
+      return &views_[plane];
+    }
+
+    std::vector<Bytes> bytes_{kFirstColumn};
+    std::array<ByteView, kFirstColumn> views_;
+    std::vector<ByteView> columns_;
   };
 
   // What is damaged must not be kept.
-  void Forget(const PieceVisits& group) {
-    for (const Plane plane : {kScan, kExtension, kMetadata}) store_.Forget({{RequestFor(group.piece(), plane)}});
-  }
+  void Forget(const PieceVisits& group) { store_.Forget(RequestsFor(group.piece())); }
 
-  // Length 0: not wanted.
-  RangeRequest RequestFor(const Piece& piece, Plane plane) const {
-    RangeRequest request;
-    SetRequest(piece, plane, &request);
-    return request;
+  // Of length 0: not wanted.
+  std::vector<RangeRequest> RequestsFor(const Piece& piece) const {
+    std::vector<RangeRequest> requests(kFirstColumn);
+    SetRequest(piece, kScan, &requests[kScan]);
+    SetRequest(piece, kExtension, &requests[kExtension]);
+    if (scope_.NeedsColumns(piece)) {
+      auto columns = ColumnRequests(scope_.navigation, scope_.matches->filter(), piece);
+      std::ranges::move(columns, std::back_inserter(requests));
+    }
+    return requests;
   }
 
   // Reuses the memory of the key.
   void SetRequest(const Piece& piece, Plane plane, RangeRequest* request) const {
     request->key = scope_.navigation.segments[piece.segment].key;
-    request->offset = 0;
-    request->length = 0;
-    if (plane == kScan) {
-      request->offset = piece.scan_offset;
-      request->length = piece.scan_length;
-    } else if (plane == kExtension) {
-      request->offset = piece.extension_offset();
-      request->length = piece.extension_length;
-    } else if (scope_.options.filter != nullptr) {
-      request->offset = piece.metadata_offset;
-      request->length = piece.metadata_length;
-    }
+    request->offset = plane == kScan ? piece.scan_offset : piece.extension_offset();
+    request->length = plane == kScan ? piece.scan_length : piece.extension_length;
   }
 
   const ScanScope& scope_;
   ObjectStore& store_;
   Stop& stop_;
   PieceScanner scanner_;
-  std::array<Bytes, kPlanes> local_;
+  std::array<Bytes, kFirstColumn> local_;
   std::vector<ObjectStore::Part> parts_;
   RangeRequest local_request_;
 };
@@ -212,6 +227,7 @@ QueryScan::QueryScan(const Navigation& navigation, std::span<const float> query,
       list_query(navigation.codes(), navigation.base->space.metric, QueryBits(navigation.shape.bits)),
       candidates(WantedFor(options), CapacityFor(options, navigation.shape.bits),
                  navigation.shape.has_duplicates ? 2 : 1) {
+  if (options.filter != nullptr || options.only != nullptr) matched_in.resize(navigation.list_sizes.size());
   const AssignmentSpace& space = navigation.base->space;
   if (space.metric == Metric::kCosine) space.PlaceQuery(query, rotated);
   navigation.base->rotation.Apply(rotated, rotated);

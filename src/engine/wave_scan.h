@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "engine/candidates.h"
+#include "engine/column_wave.h"
+#include "engine/matches.h"
 #include "engine/search.h"
 #include "ivf/codes.h"
 
@@ -23,6 +25,7 @@ struct QueryScan {
   uint64_t masked = 0;  // of the scanned
   uint64_t scored = 0;
   uint64_t matched = 0;
+  std::vector<uint32_t> matched_in;                  // by list: of those scanned, where the search is narrowed
   std::unordered_set<const std::string*> only_seen;  // keys of `only` that some entry has
 
   // Of the piece being scanned.
@@ -43,16 +46,21 @@ struct Visit {
 struct ScanScope {
   const Navigation& navigation;
   const SearchOptions& options;
+  Matches* matches;  // null: no filter
 
-  bool is_narrowed() const { return options.filter != nullptr || options.only != nullptr; }
+  bool is_narrowed() const { return matches != nullptr || options.only != nullptr; }
+  uint32_t NumberOf(const Piece& piece) const { return static_cast<uint32_t>(&piece - navigation.pieces.data()); }
+  bool NeedsColumns(const Piece& piece) const { return matches != nullptr && matches->NeedsColumns(NumberOf(piece)); }
   // Bytes of a piece that a scan may read.
   uint64_t BytesOf(const Piece& piece) const {
-    return piece.scan_length + piece.extension_length + (options.filter != nullptr ? piece.metadata_length : 0);
+    const uint64_t codes = piece.scan_length + piece.extension_length;
+    return NeedsColumns(piece) ? codes + ColumnBytes(navigation, matches->filter(), piece) : codes;
   }
 };
 
 // Pieces that this machine has are read first, their extensions only where a sign code leaves something to decide; all
-// others come with one call of GetRanges and are scanned as they arrive. A piece that arrives damaged is asked for once
+// others come with one call of GetRanges and are scanned as they arrive, with the columns of a filter where these are
+// needed. A piece that arrives damaged is asked for once
 // more before kCorrupted is thrown. `visits` are sorted by piece.
 void ScanWave(const ScanScope& scope, std::span<const Visit> visits, ObjectStore& store, Stop& stop);
 

@@ -1,7 +1,9 @@
-// A checked filter and its evaluation on rows.
+// A checked filter and its evaluation on rows; judge.h evaluates it on summaries, match_columns.h on columns.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,11 @@ struct Operands {
 
 enum class Relation { kOneOf, kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kStartsWith, kExists };
 
+constexpr bool IsOrdering(Relation relation) {
+  return relation == Relation::kLess || relation == Relation::kLessOrEqual || relation == Relation::kGreater ||
+         relation == Relation::kGreaterOrEqual;
+}
+
 // One condition on one column. An absent value meets none, except a negated kExists; so `negated` is not the opposite
 // answer for every row. A list meets kOneOf and kStartsWith when one of its elements does.
 struct Test {
@@ -33,28 +40,65 @@ struct Test {
   Relation relation = Relation::kOneOf;
   bool negated = false;
   Operands operands;  // orderings: one text, number or time; kStartsWith: one text; kExists: none
-  size_t slot = 0;    // place among the answers that Node::test names
 };
+
+// How a stored number stands to one of a filter. Throws kCorrupted for a decimal that is no number, as all below do.
+// REQUIRES: an integer, a float or a decimal.
+std::weak_ordering CompareNumber(const MetadataValue& value, const Number& number);
+
+// Whether a scalar stands in the test's relation, `negated` not looked at. REQUIRES: the relation is not kExists.
+bool HoldsForScalar(const Test& test, const MetadataValue& value);
+
+// Whether the test holds for a column's value.
+bool Holds(const Test& test, const MetadataValue& value);
 
 struct Node {
   enum class Kind { kTest, kAnd, kOr };
+  static constexpr uint32_t kSeveral = std::numeric_limits<uint32_t>::max();
+
   Kind kind = Kind::kTest;
   size_t test = 0;
   std::vector<Node> children;
+  // Set by Predicate: the place, among the filter's columns, of the one column that all tests below look at.
+  uint32_t column = kSeveral;
 };
+
+// Whether a node holds, where `holds` answers for the number of a test.
+template <class Answers>
+bool Combine(const Node& node, const Answers& holds) {
+  const auto child_holds = [&holds](const Node& child) { return Combine(child, holds); };
+  switch (node.kind) {
+    case Node::Kind::kTest:
+      return holds(node.test);
+    case Node::Kind::kAnd:
+      return std::all_of(node.children.begin(), node.children.end(), child_holds);
+    case Node::Kind::kOr:
+      return std::any_of(node.children.begin(), node.children.end(), child_holds);
+  }
+  return false;
+}
 
 class Predicate final : public Expression {
  public:
-  // REQUIRES: 1 to kMaxFilterConstraints tests, test i in slot i; `root` at most kMaxFilterDepth levels deep.
-  Predicate(size_t columns, std::vector<Test> tests, Node root);
+  // REQUIRES: 1 to kMaxFilterConstraints tests; `root` at most kMaxFilterDepth levels deep.
+  Predicate(size_t row_columns, std::vector<Test> tests, Node root);
 
   // One pass over the row answers every test, then the tree combines the answers. The whole row is checked, whatever
   // the filter looks at. Never allocates, unless to throw.
   bool Match(ByteView row) const override;
 
+  std::span<const uint32_t> columns() const override { return columns_; }
+  MatchOutlook Judge(std::span<const ColumnSummary> summaries) const override;
+  void MatchAll(std::span<const ColumnRange> ranges, std::span<uint8_t> passing) const override;
+
  private:
-  size_t columns_;
+  // The same filter with tests numbered as in tests_. Nodes inside one of their own kind are dissolved, and what looks
+  // at one column is gathered in one node, so that each of its values has to be looked at once.
+  Node Arrange(Node node, std::span<const size_t> numbers) const;
+
+  size_t row_columns_;
   std::vector<Test> tests_;  // by column
+  std::vector<uint32_t> columns_;
   Node root_;
 };
 

@@ -4,79 +4,13 @@
 #include <charconv>
 #include <limits>
 
-#include "base/error.h"
+#include "base/decimal.h"
 
 namespace s3v {
 namespace {
 
 // An exponent beyond this is kept as this: no row holds a value as large or as small.
 constexpr int64_t kExponentLimit = 1'000'000'000;
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view TakeDigits(std::string_view& rest) {
-  const auto* end = std::find_if_not(rest.begin(), rest.end(), IsDigit);
-  const std::string_view digits = rest.substr(0, static_cast<size_t>(end - rest.begin()));
-  rest.remove_prefix(digits.size());
-  return digits;
-}
-
-bool TakeChar(std::string_view& rest, char c) {
-  if (rest.empty() || rest.front() != c) return false;
-  rest.remove_prefix(1);
-  return true;
-}
-
-size_t LeadingZeros(std::string_view digits) { return std::min(digits.find_first_not_of('0'), digits.size()); }
-
-// 0.d1d2d3... * 10^exponent; the digits are those of `head` and then those of `tail`, the first of them not zero.
-struct Decimal {
-  bool negative = false;
-  std::string_view head;
-  std::string_view tail;
-  int64_t exponent = 0;
-
-  size_t size() const { return head.size() + tail.size(); }
-  int sign() const { return size() == 0 ? 0 : negative ? -1 : 1; }
-  char digit(size_t i) const { return i < head.size() ? head[i] : i < size() ? tail[i - head.size()] : '0'; }
-};
-
-std::weak_ordering CompareMagnitude(const Decimal& a, const Decimal& b) {
-  if (a.exponent != b.exponent) return a.exponent <=> b.exponent;
-  const size_t length = std::max(a.size(), b.size());
-  for (size_t i = 0; i < length; ++i) {
-    if (a.digit(i) != b.digit(i)) return a.digit(i) <=> b.digit(i);
-  }
-  return std::weak_ordering::equivalent;
-}
-
-std::weak_ordering Compare(const Decimal& a, const Decimal& b) {
-  if (a.sign() != b.sign() || a.sign() == 0) return a.sign() <=> b.sign();
-  return a.negative ? CompareMagnitude(b, a) : CompareMagnitude(a, b);
-}
-
-[[noreturn]] void NotNumeric() { throw Error(Code::kCorrupted, "corrupted metadata: a decimal that is no number"); }
-
-Decimal ReadDecimal(std::string_view text) {
-  Decimal decimal;
-  decimal.negative = TakeChar(text, '-');
-  decimal.head = TakeDigits(text);
-  if (decimal.head.empty()) NotNumeric();
-  if (TakeChar(text, '.')) {
-    decimal.tail = TakeDigits(text);
-    if (decimal.tail.empty()) NotNumeric();
-  }
-  if (!text.empty()) NotNumeric();
-
-  decimal.head.remove_prefix(LeadingZeros(decimal.head));
-  decimal.exponent = static_cast<int64_t>(decimal.head.size());
-  if (decimal.head.empty()) {
-    const size_t zeros = LeadingZeros(decimal.tail);
-    decimal.tail.remove_prefix(zeros);
-    decimal.exponent = -static_cast<int64_t>(zeros);
-  }
-  return decimal;
-}
 
 int64_t ReadExponent(std::string_view text) {
   const bool negative = TakeChar(text, '-');
@@ -132,6 +66,12 @@ void Number::SetFloor() {
     return;
   }
   floor_ = static_cast<int64_t>(floor);
+}
+
+__int128 Number::Floor() const {
+  if (range_ == Range::kBelowInt64) return static_cast<__int128>(std::numeric_limits<int64_t>::min()) - 1;
+  if (range_ == Range::kAboveInt64) return static_cast<__int128>(std::numeric_limits<int64_t>::max()) + 1;
+  return floor_;
 }
 
 std::weak_ordering Number::CompareInteger(int64_t value) const {

@@ -23,6 +23,12 @@ class Number {
   // `text` is what PostgreSQL prints for a numeric, NaN and infinities included. Throws kCorrupted for any other text.
   std::weak_ordering CompareDecimal(std::string_view text) const;
 
+  // What floats are compared with.
+  double nearest() const { return nearest_; }
+  // The greatest integer that is not above the number; one beyond int64's ends stands for all that lie there.
+  __int128 Floor() const;
+  bool is_integral() const { return is_integral_; }
+
   std::weak_ordering operator<=>(const Number& other) const;
   bool operator==(const Number& other) const { return (*this <=> other) == 0; }
 

@@ -226,7 +226,6 @@ Node Parser::AddTest(Test test) {
   if (tests_.size() == kMaxFilterConstraints) {
     Fail("filter has more than " + std::to_string(kMaxFilterConstraints) + " constraints", std::string(kFilterLimits));
   }
-  test.slot = tests_.size();
   tests_.push_back(std::move(test));
   return Node{Node::Kind::kTest, tests_.size() - 1, {}};
 }

@@ -18,6 +18,10 @@ constexpr const char* kUpgradeHint =
 
 constexpr uint32_t kSign = 0x80000000;
 
+constexpr uint32_t kMoreFollows = 0x80;  // in a byte of a varint
+constexpr int kVarintBits = 7;
+constexpr int kLastVarintShift = 28;  // of the fifth byte, which has the highest four bits of 32
+
 // Where the bits of a float, masked, are first beyond those of `greatest`. The bits of numbers from 0 up are ordered as
 // the numbers are; a sign or a NaN comes after all of them.
 size_t FindBeyond(const uint8_t* floats, size_t count, uint32_t mask, float greatest) {
@@ -110,6 +114,23 @@ void Decoder::RequireZero(uint64_t size) {
   for (const uint8_t byte : Take(size)) {
     if (byte != 0) FailAt(offset, "a reserved field is not zero");
   }
+}
+
+uint32_t Decoder::ReadVarint() {
+  uint64_t value = 0;
+  for (int shift = 0; shift <= kLastVarintShift; shift += kVarintBits) {
+    const uint64_t byte = Read<uint8_t>();
+    value |= (byte & (kMoreFollows - 1)) << shift;
+    if ((byte & kMoreFollows) != 0) continue;
+    if (value > UINT32_MAX || (byte == 0 && shift > 0)) break;
+    return static_cast<uint32_t>(value);
+  }
+  Fail("a number is too long");
+}
+
+void AppendVarint(Bytes& out, uint32_t value) {
+  for (; value >= kMoreFollows; value >>= kVarintBits) out.push_back(static_cast<uint8_t>(value | kMoreFollows));
+  out.push_back(static_cast<uint8_t>(value));
 }
 
 void Decoder::FailAt(uint64_t offset, const std::string& what) const { ThrowCorrupted(key_, offset, what); }

@@ -16,7 +16,7 @@ namespace s3v {
 inline constexpr size_t kHeaderSize = 48;
 
 // One number for all kinds of objects.
-inline constexpr uint16_t kFormat = 3;
+inline constexpr uint16_t kFormat = 4;
 
 struct ObjectHeader {
   char kind = 0;  // 'O' owner, 'M' manifest, 'B' navigation base, 'D' navigation delta, 'G' segment
@@ -60,7 +60,10 @@ class Decoder {
   bool ReadFlag() { return ReadNumber(0, 1, "flag") == 1; }
   // Filler that a later format may give a meaning: refused, not ignored, when it is not zero.
   void RequireZero(uint64_t size);
+  // As AppendVarint writes it, and no longer than it needs to be.
+  uint32_t ReadVarint();
   size_t left() const { return bytes_.size(); }
+  ByteView rest() const { return bytes_; }
   uint64_t offset() const { return base_ + taken_; }
   // Throws kCorrupted naming the place where reading stands, or another one.
   [[noreturn]] void Fail(const std::string& what) const { FailAt(offset(), what); }
@@ -72,6 +75,9 @@ class Decoder {
   uint64_t base_;
   uint64_t taken_ = 0;
 };
+
+// LEB128: seven bits a byte, the low ones first, the highest bit set in all bytes but the last.
+void AppendVarint(Bytes& out, uint32_t value);
 
 // A range that is read alone ends with its own checksum (RangeChecksum of everything before, seeded with the range's
 // offset in the object). The first appends the checksum of what `out` holds from `start` on; the second verifies one

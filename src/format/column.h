@@ -28,6 +28,9 @@ enum class ColumnForm : uint8_t {
 void AppendColumnRange(Bytes& out, std::span<const ByteView> values, uint32_t list_id, uint32_t column,
                        const ObjectId& object, uint64_t offset);
 
+// Bytes that a range of so many values has at most, when they are `value_bytes` together.
+uint64_t MostColumnBytes(uint64_t count, uint64_t value_bytes);
+
 // A decoded column range: views into the bytes it was made from, which may lie at any address.
 class ColumnRange {
  public:

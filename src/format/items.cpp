@@ -2,6 +2,19 @@
 
 namespace s3v {
 
+Decoder OpenRange(ByteView bytes, uint64_t offset, uint64_t length, const Piece& piece, const SegmentShape& shape,
+                  const std::string& key, Trust trust) {
+  if (bytes.size() != length) ThrowCorrupted(key, offset, "the range has another length than the piece");
+  Decoder decoder(
+      trust == Trust::kVerify ? CheckRange(bytes, shape.object, offset, key) : SkipChecksum(bytes, offset, key), key,
+      offset);
+  if (decoder.Read<uint32_t>() != piece.count) {
+    ThrowCorrupted(key, offset, "the range has another count than the piece");
+  }
+  if (decoder.Read<uint32_t>() != piece.list_id) ThrowCorrupted(key, offset, "the range belongs to another list");
+  return decoder;
+}
+
 const uint8_t* TakeItems(Decoder& decoder, uint64_t count, uint64_t size) {
   if (size > 0 && count > decoder.left() / size) decoder.Fail("a length leaves the range");
   return decoder.Take(count * size).data();

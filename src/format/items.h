@@ -13,6 +13,7 @@ namespace s3v {
 
 inline constexpr uint64_t kEndSize = sizeof(uint32_t);
 inline constexpr uint64_t kChecksumSize = sizeof(uint32_t);
+inline constexpr uint64_t kFrameSize = 2 * sizeof(uint32_t) + kChecksumSize;  // count, list and checksum of a range
 
 template <class T>
 T ReadAt(const uint8_t* array, size_t i) {
@@ -22,6 +23,11 @@ T ReadAt(const uint8_t* array, size_t i) {
 }
 
 inline bool HasEnds(KeyKind kind) { return KeyWidth(kind) == 0; }
+
+// Opens a range of a piece, which lies at `offset` and should have `length` bytes. Throws kCorrupted unless length and
+// checksum fit, and the two numbers that it begins with: the piece's count and list.
+Decoder OpenRange(ByteView bytes, uint64_t offset, uint64_t length, const Piece& piece, const SegmentShape& shape,
+                  const std::string& key, Trust trust);
 
 // `count` items of `size` bytes. Throws kCorrupted when the range does not have them; the product may be beyond any
 // number.

@@ -7,26 +7,7 @@
 namespace s3v {
 namespace {
 
-constexpr uint32_t kMore = 0x80;
-constexpr int kBits = 7;
-constexpr int kLastShift = 28;  // of the fifth byte, which has the highest four bits of 32
-
-void AppendVarint(Bytes& out, uint32_t value) {
-  for (; value >= kMore; value >>= kBits) out.push_back(static_cast<uint8_t>(value | kMore));
-  out.push_back(static_cast<uint8_t>(value));
-}
-
-uint32_t ReadVarint(Decoder& decoder) {
-  uint64_t value = 0;
-  for (int shift = 0; shift <= kLastShift; shift += kBits) {
-    const uint64_t byte = decoder.Read<uint8_t>();
-    value |= (byte & (kMore - 1)) << shift;
-    if ((byte & kMore) != 0) continue;
-    if (value > UINT32_MAX || (byte == 0 && shift > 0)) break;
-    return static_cast<uint32_t>(value);
-  }
-  decoder.Fail("a number of a mask is too long");
-}
+bool EndsNumber(uint8_t byte) { return byte < 0x80; }
 
 }  // namespace
 
@@ -47,13 +28,13 @@ void AppendMaskRuns(Bytes& out, std::span<const MaskRun> runs) {
 std::vector<MaskRun> DecodeMaskRuns(ByteView bytes, uint64_t offset, uint32_t entries, const std::string& key) {
   Decoder decoder(bytes, key, offset);
   std::vector<MaskRun> runs;
-  const auto numbers = std::ranges::count_if(bytes, [](uint8_t byte) { return byte < kMore; });
+  const auto numbers = std::ranges::count_if(bytes, EndsNumber);
   runs.reserve(static_cast<size_t>(numbers) / 2);
   uint64_t end = 0;
   while (decoder.left() > 0) {
     const uint64_t at = decoder.offset();
-    const uint32_t gap = ReadVarint(decoder);
-    const uint32_t count = ReadVarint(decoder);
+    const uint32_t gap = decoder.ReadVarint();
+    const uint32_t count = decoder.ReadVarint();
     if (count == 0) decoder.FailAt(at, "a run of a mask is empty");
     if (gap == 0 && !runs.empty()) decoder.FailAt(at, "runs of a mask touch each other");
     const uint64_t first = end + gap;

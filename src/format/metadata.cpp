@@ -90,4 +90,17 @@ MetadataValue MetadataReader::Next() {
   return value;
 }
 
+ByteView MetadataReader::NextEncoded() {
+  const ByteView before = rest_;
+  Next();
+  return before.first(before.size() - rest_.size());
+}
+
+MetadataValue ReadValue(ByteView bytes) {
+  MetadataReader reader(bytes);
+  const MetadataValue value = reader.Next();
+  if (!reader.AtEnd()) Corrupted("bytes follow the value");
+  return value;
+}
+
 }  // namespace s3v

@@ -52,10 +52,16 @@ class MetadataReader {
  public:
   explicit MetadataReader(ByteView row) : rest_(row) {}
   bool AtEnd() const { return rest_.empty(); }
+  ByteView rest() const { return rest_; }
   MetadataValue Next();
+  // The bytes of the next value, which it reads all the same.
+  ByteView NextEncoded();
 
  private:
   ByteView rest_;
 };
+
+// `bytes` are one value and nothing else. Throws kCorrupted.
+MetadataValue ReadValue(ByteView bytes);
 
 }  // namespace s3v

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "format/coding.h"
+#include "format/column.h"
 #include "format/items.h"
 #include "format/key_plane.h"
 #include "format/mask_runs.h"
@@ -10,10 +12,14 @@
 namespace s3v {
 namespace {
 
-// Bytes of the fixed parts; the runs of a mask follow its part.
+// Bytes of the fixed parts. What is known of the columns follows those of segments and pieces, the runs those of masks.
 constexpr uint64_t kSegmentSize = sizeof(ObjectId) + sizeof(uint64_t) + 4 * sizeof(uint32_t);
-constexpr uint64_t kPieceSize = 9 * sizeof(uint32_t);
+constexpr uint64_t kPieceSize = 7 * sizeof(uint32_t);
 constexpr uint64_t kMaskSize = sizeof(ObjectId) + 2 * sizeof(uint32_t);
+
+// What each metadata column takes at least: a summary of two bytes, and the place of its ranges or the length of one.
+constexpr uint64_t kSegmentColumnSize = sizeof(uint32_t) + 2;
+constexpr uint64_t kPieceColumnSize = 1 + 2;
 
 constexpr size_t kFlagFiller = 3;  // behind a flag, up to a whole u32
 
@@ -38,8 +44,8 @@ void AppendShape(Bytes& out, const IndexShape& shape) {
   Append(out, static_cast<uint8_t>(shape.key_kind));
   Append(out, static_cast<uint8_t>(shape.bits));
   Append(out, static_cast<uint8_t>(shape.raw));
-  Append(out, static_cast<uint8_t>(shape.has_metadata));
-  AppendFlag(out, shape.has_duplicates);
+  Append(out, static_cast<uint8_t>(shape.has_duplicates));
+  Append(out, shape.metadata_columns);
 }
 
 IndexShape ReadShape(Decoder& decoder) {
@@ -52,16 +58,54 @@ IndexShape ReadShape(Decoder& decoder) {
       decoder.ReadNumber(static_cast<int>(KeyKind::kInteger), static_cast<int>(KeyKind::kText), "key kind"));
   shape.bits = decoder.ReadNumber(1, kMaxBits, "number of bits");
   shape.raw = static_cast<RawPlane>(decoder.ReadNumber(0, static_cast<int>(RawPlane::kFloat16), "raw plane"));
-  shape.has_metadata = decoder.ReadFlag();
-  shape.has_duplicates = ReadPaddedFlag(decoder);
+  shape.has_duplicates = decoder.ReadFlag();
+  shape.metadata_columns = decoder.Read<uint32_t>();
+  if (shape.metadata_columns > kMaxMetadataColumns) {
+    decoder.Fail(std::to_string(shape.metadata_columns) + " metadata columns");
+  }
   return shape;
+}
+
+void AppendRule(Bytes& out, const ProbeRule& rule) {
+  if (rule.points.empty() || rule.points.size() > kMostProbePoints) {
+    throw Error(Code::kInternal, "a probe rule has " + std::to_string(rule.points.size()) + " points");
+  }
+  Append(out, static_cast<uint8_t>(rule.points.size()));
+  out.insert(out.end(), kFlagFiller, 0);
+  for (const ProbePoint& point : rule.points) {
+    Append(out, point.entries);
+    Append(out, point.gap);
+    Append(out, point.most);
+    Append(out, point.margin);
+    Append(out, point.bound);
+  }
+}
+
+ProbeRule ReadRule(Decoder& decoder) {
+  const uint8_t count = decoder.ReadNumber(1, kMostProbePoints, "number of points");
+  decoder.RequireZero(kFlagFiller);
+  ProbeRule rule;
+  rule.points.clear();
+  for (uint8_t i = 0; i < count; ++i) {
+    ProbePoint point;
+    point.entries = decoder.Read<float>();
+    point.gap = decoder.Read<float>();
+    point.most = decoder.Read<uint32_t>();
+    point.margin = decoder.Read<float>();
+    point.bound = decoder.Read<float>();
+    const bool ascends = point.entries > (i == 0 ? 0 : rule.points.back().entries) && std::isfinite(point.entries);
+    const bool are_finite = std::isfinite(point.gap) && std::isfinite(point.margin) && std::isfinite(point.bound);
+    if (!ascends || !are_finite || point.gap < 0 || point.margin < 0 || point.most == 0) {
+      decoder.Fail("the probe rule makes no sense");
+    }
+    rule.points.push_back(point);
+  }
+  return rule;
 }
 
 void AppendState(Bytes& out, const VersionState& state) {
   Append(out, ByteView(state.base));
-  Append(out, state.rule.gap);
-  Append(out, state.rule.least);
-  Append(out, state.rule.most);
+  AppendRule(out, state.rule);
   Append(out, state.rows);
   Append(out, state.entries);
   Append(out, state.calibrated_entries);
@@ -71,10 +115,7 @@ void AppendState(Bytes& out, const VersionState& state) {
 VersionState ReadState(Decoder& decoder, bool has_duplicates) {
   VersionState state;
   state.base = decoder.Read<ObjectId>();
-  state.rule.gap = decoder.Read<float>();
-  state.rule.least = decoder.Read<uint32_t>();
-  state.rule.most = decoder.Read<uint32_t>();
-  if (!(state.rule.gap >= 0) || state.rule.least > state.rule.most) decoder.Fail("the probe rule makes no sense");
+  state.rule = ReadRule(decoder);
   state.rows = decoder.Read<uint64_t>();
   state.entries = decoder.Read<uint64_t>();
   if (state.rows > state.entries || (!has_duplicates && state.rows != state.entries)) {
@@ -85,18 +126,39 @@ VersionState ReadState(Decoder& decoder, bool has_duplicates) {
   return state;
 }
 
-void AppendSegment(Bytes& out, const SegmentInfo& segment) {
+// The bytes of one summary for each metadata column.
+Bytes ReadSummaries(Decoder& decoder, const IndexShape& shape, uint32_t entries) {
+  const ByteView bytes = decoder.rest();
+  for (uint32_t column = 0; column < shape.metadata_columns; ++column) ReadSummary(decoder, entries);
+  const ByteView read = bytes.first(bytes.size() - decoder.left());
+  return {read.begin(), read.end()};
+}
+
+// `first`: of its pieces, null when it has none.
+void AppendSegment(Bytes& out, const SegmentInfo& segment, const Piece* first, const NavigationDelta& delta) {
   Append(out, ByteView(segment.id));
   Append(out, segment.length);
   Append(out, segment.entries);
   AppendFlag(out, segment.is_settled);
   Append(out, Narrow(segment.keys.offset));
   Append(out, Narrow(segment.keys.index_length));
+  for (uint32_t column = 0; column < delta.shape.metadata_columns; ++column) {
+    const bool has_place = first != nullptr;
+    Append(out, has_place ? delta.columns.places[first->columns + column].offset : uint32_t{0});
+  }
+  Append(out, ByteView(segment.summaries));
 }
 
-SegmentInfo ReadSegment(Decoder& decoder, KeyKind key_kind) {
+// With where the columns of the segment begin, which is nowhere else.
+struct StoredSegment {
+  SegmentInfo info;
+  std::vector<uint32_t> column_offsets;
+};
+
+StoredSegment ReadSegment(Decoder& decoder, const IndexShape& shape) {
   const uint64_t offset = decoder.offset();
-  SegmentInfo segment;
+  StoredSegment stored;
+  SegmentInfo& segment = stored.info;
   segment.id = decoder.Read<ObjectId>();
   segment.length = decoder.Read<uint64_t>();
   segment.entries = decoder.Read<uint32_t>();
@@ -109,34 +171,42 @@ SegmentInfo ReadSegment(Decoder& decoder, KeyKind key_kind) {
   if (segment.entries == 0) decoder.FailAt(offset, "a segment is empty");
   const bool is_inside = segment.keys.offset >= kHeaderSize && segment.keys.offset <= segment.length;
   const uint64_t plane = is_inside ? segment.length - segment.keys.offset : 0;
-  if (plane < MostKeyPlaneBytes(key_kind, segment.entries, 0, 0) || segment.keys.index_length >= plane) {
+  if (plane < MostKeyPlaneBytes(shape.key_kind, segment.entries, 0, 0) || segment.keys.index_length >= plane) {
     decoder.FailAt(offset, "the keys of a segment do not fit into it");
   }
-  return segment;
+  stored.column_offsets = decoder.ReadArray<uint32_t>(shape.metadata_columns);
+  segment.summaries = ReadSummaries(decoder, shape, segment.entries);
+  return stored;
 }
 
-void AppendPiece(Bytes& out, const Piece& piece) {
+void AppendPiece(Bytes& out, const Piece& piece, const NavigationDelta& delta) {
   Append(out, piece.list_id);
   Append(out, piece.segment);
   Append(out, piece.count);
   Append(out, Narrow(piece.scan_offset));
   Append(out, Narrow(piece.scan_length));
   Append(out, Narrow(piece.extension_length));
-  Append(out, Narrow(piece.metadata_offset));
-  Append(out, Narrow(piece.metadata_length));
   Append(out, Narrow(piece.raw_offset));
+  const size_t columns = delta.shape.metadata_columns;
+  for (const ColumnPlace& place : delta.columns.Of(piece, columns)) AppendVarint(out, place.length);
+  Append(out, delta.columns.SummariesOf(piece, columns));
 }
 
 // Pieces come segment after segment, and so do their ranges in each: the planes of a segment (scan ranges with their
-// extensions, metadata, raw vectors) lie one behind the other, and all before its keys.
+// extensions, each metadata column, raw vectors) lie one behind the other, and all before its keys.
 class PieceReader {
  public:
-  explicit PieceReader(const NavigationDelta& delta)
+  // Reads into `delta`, which has its segments; `column_offsets` are theirs.
+  PieceReader(NavigationDelta& delta, std::span<const std::vector<uint32_t>> column_offsets)
       : segments_(delta.segments),
+        column_offsets_(column_offsets),
+        columns_(delta.columns),
         shape_{.codes = {.dimensions = delta.shape.dimensions, .bits = delta.shape.bits},
                .key_kind = delta.shape.key_kind,
-               .has_metadata = delta.shape.has_metadata,
-               .raw = delta.shape.raw} {}
+               .metadata_columns = delta.shape.metadata_columns,
+               .raw = delta.shape.raw} {
+    if (!column_offsets.empty()) StartColumns();
+  }
 
   Piece Read(Decoder& decoder) {
     const uint64_t offset = decoder.offset();
@@ -147,12 +217,12 @@ class PieceReader {
     piece.scan_offset = decoder.Read<uint32_t>();
     piece.scan_length = decoder.Read<uint32_t>();
     piece.extension_length = decoder.Read<uint32_t>();
-    piece.metadata_offset = decoder.Read<uint32_t>();
-    piece.metadata_length = decoder.Read<uint32_t>();
     piece.raw_offset = decoder.Read<uint32_t>();
     const char* fault = PlaceFault(piece);
     if (fault == nullptr) fault = LengthFault(piece);
-    if (fault == nullptr) fault = OverlapFault(piece);
+    if (fault != nullptr) decoder.FailAt(offset, fault);
+    ReadColumns(decoder, piece);
+    fault = OverlapFault(piece);
     if (fault != nullptr) decoder.FailAt(offset, fault);
     piece.first = entries_;
     entries_ += piece.count;
@@ -183,6 +253,27 @@ class PieceReader {
 
   bool IsWhole() const { return segments_.empty() || entries_ == segments_[segment_].entries; }
 
+  void StartColumns() { column_ends_.assign(column_offsets_[segment_].begin(), column_offsets_[segment_].end()); }
+
+  // The ranges of a column follow each other, so their lengths say where they lie.
+  void ReadColumns(Decoder& decoder, Piece& piece) {
+    const uint64_t offset = decoder.offset();
+    piece.columns = static_cast<uint32_t>(columns_.places.size());
+    for (uint64_t& end : column_ends_) {
+      const uint32_t length = decoder.ReadVarint();
+      if (length < MostColumnBytes(1, 1)) decoder.FailAt(offset, "a column range is too short for its entries");
+      if (end + length > segments_[segment_].length) decoder.FailAt(offset, "a column leaves its segment");
+      columns_.places.push_back({.offset = static_cast<uint32_t>(end), .length = length});
+      end += length;
+    }
+    for (size_t column = 0; column < column_ends_.size(); ++column) {
+      const ByteView bytes = decoder.rest();
+      ReadSummary(decoder, piece.count);
+      columns_.places[piece.columns + column].summary = Narrow(columns_.summaries.size());
+      Append(columns_.summaries, bytes.first(bytes.size() - decoder.left()));
+    }
+  }
+
   const char* PlaceFault(const Piece& piece) {
     if (piece.segment >= segments_.size()) return "a piece lies in a segment that does not exist";
     if (piece.segment != segment_) {
@@ -191,7 +282,8 @@ class PieceReader {
       segment_ = piece.segment;
       entries_ = 0;
       codes_ = {.start = 0, .end = kHeaderSize};
-      metadata_ = raw_ = {};
+      raw_ = {};
+      StartColumns();
     }
     if (piece.count > segments_[segment_].entries - entries_) return "a segment has fewer entries than its pieces";
     return nullptr;
@@ -206,11 +298,6 @@ class PieceReader {
     if (piece.extension_length != ExtensionLength(shape_, piece.count)) {
       return "an extension range has another length than its entries";
     }
-    if (!shape_.has_metadata) {
-      if (piece.metadata_offset != 0 || piece.metadata_length != 0) return "a piece has unexpected metadata";
-    } else if (piece.metadata_length < MetadataLength(shape_, piece.count, 0)) {
-      return "a metadata range is too short for its entries";
-    }
     if (shape_.raw == RawPlane::kNone && piece.raw_offset != 0) return "a piece has unexpected raw vectors";
     return nullptr;
   }
@@ -219,10 +306,9 @@ class PieceReader {
     constexpr const char* kOverlap = "pieces overlap";
     if (!codes_.Extend(piece.scan_offset, piece.scan_length + piece.extension_length)) return kOverlap;
     uint64_t end = codes_.end;
-    if (shape_.has_metadata) {
-      if (!metadata_.Extend(piece.metadata_offset, piece.metadata_length)) return kOverlap;
-      if (metadata_.start < end) return kOverlap;
-      end = metadata_.end;
+    for (size_t column = 0; column < column_ends_.size(); ++column) {
+      if (column_offsets_[segment_][column] < end) return kOverlap;
+      end = column_ends_[column];
     }
     if (shape_.raw != RawPlane::kNone) {
       const uint64_t length = uint64_t{piece.count} * RawBytes(shape_.raw, shape_.codes.dimensions);
@@ -234,11 +320,13 @@ class PieceReader {
   }
 
   const std::vector<SegmentInfo>& segments_;
+  std::span<const std::vector<uint32_t>> column_offsets_;  // of each segment
+  ColumnTable& columns_;
   SegmentShape shape_;
   uint32_t segment_ = 0;  // the one that pieces are read of, and what they take of it
   uint32_t entries_ = 0;
   Plane codes_{.start = 0, .end = kHeaderSize};
-  Plane metadata_;
+  std::vector<uint64_t> column_ends_;
   Plane raw_;
 };
 
@@ -285,8 +373,11 @@ Bytes EncodeDelta(const NavigationDelta& delta, const ObjectId& index, const Obj
   Append(out, static_cast<uint32_t>(delta.segments.size()));
   Append(out, static_cast<uint32_t>(delta.pieces.size()));
   Append(out, static_cast<uint32_t>(delta.masks.size()));
-  for (const SegmentInfo& segment : delta.segments) AppendSegment(out, segment);
-  for (const Piece& piece : delta.pieces) AppendPiece(out, piece);
+  for (size_t i = 0; i < delta.segments.size(); ++i) {
+    const auto first = std::ranges::lower_bound(delta.pieces, i, {}, &Piece::segment);
+    AppendSegment(out, delta.segments[i], first == delta.pieces.end() ? nullptr : &*first, delta);
+  }
+  for (const Piece& piece : delta.pieces) AppendPiece(out, piece, delta);
   for (const SegmentMask& mask : delta.masks) AppendMask(out, mask);
   AppendRangeChecksum(out, id, kHeaderSize, kHeaderSize);
   return out;
@@ -306,17 +397,25 @@ NavigationDelta DecodeDelta(ByteView object, const ObjectId& index, const Object
   const uint64_t segment_count = decoder.Read<uint32_t>();
   const uint64_t piece_count = decoder.Read<uint32_t>();
   const uint64_t mask_count = decoder.Read<uint32_t>();
-  if (decoder.left() < segment_count * kSegmentSize + piece_count * kPieceSize + mask_count * kMaskSize) {
+  const uint64_t columns = delta.shape.metadata_columns;
+  if (decoder.left() < segment_count * (kSegmentSize + columns * kSegmentColumnSize) +
+                           piece_count * (kPieceSize + columns * kPieceColumnSize) + mask_count * kMaskSize) {
     decoder.Fail(std::to_string(segment_count) + " segments, " + std::to_string(piece_count) + " pieces and " +
                  std::to_string(mask_count) + " masks are more than the object has");
   }
 
   delta.segments.reserve(segment_count);
-  for (uint64_t i = 0; i < segment_count; ++i) delta.segments.push_back(ReadSegment(decoder, delta.shape.key_kind));
+  std::vector<std::vector<uint32_t>> column_offsets;
+  for (uint64_t i = 0; i < segment_count; ++i) {
+    StoredSegment stored = ReadSegment(decoder, delta.shape);
+    delta.segments.push_back(std::move(stored.info));
+    column_offsets.push_back(std::move(stored.column_offsets));
+  }
   const auto own = EntriesById(delta, decoder);
 
-  PieceReader reader(delta);
+  PieceReader reader(delta, column_offsets);
   delta.pieces.reserve(piece_count);
+  delta.columns.places.reserve(piece_count * columns);
   for (uint64_t i = 0; i < piece_count; ++i) delta.pieces.push_back(reader.Read(decoder));
   reader.RequireWholeSegments(decoder);
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "format/coding.h"
+#include "format/column.h"
 #include "format/half.h"
 #include "format/items.h"
 #include "format/key_plane.h"
@@ -13,7 +14,6 @@ namespace s3v {
 namespace {
 
 constexpr uint64_t kFactorSize = sizeof(float);
-constexpr uint64_t kFrameSize = 2 * sizeof(uint32_t) + kChecksumSize;  // count, list and checksum of a range
 
 const uint8_t* TakeFactors(Decoder& decoder, uint64_t count) {
   const uint64_t offset = decoder.offset();
@@ -21,20 +21,6 @@ const uint8_t* TakeFactors(Decoder& decoder, uint64_t count) {
   const size_t bad = FindNoLength(factors, count, std::numeric_limits<float>::infinity());
   if (bad < count) decoder.FailAt(offset + bad * kFactorSize, "a factor is negative or no number");
   return factors;
-}
-
-// Checks length and checksum, and the two numbers that every range of a piece begins with.
-Decoder OpenRange(ByteView bytes, uint64_t offset, uint64_t length, const Piece& piece, const SegmentShape& shape,
-                  const std::string& key, Trust trust) {
-  if (bytes.size() != length) ThrowCorrupted(key, offset, "the range has another length than the piece");
-  Decoder decoder(
-      trust == Trust::kVerify ? CheckRange(bytes, shape.object, offset, key) : SkipChecksum(bytes, offset, key), key,
-      offset);
-  if (decoder.Read<uint32_t>() != piece.count) {
-    ThrowCorrupted(key, offset, "the range has another count than the piece");
-  }
-  if (decoder.Read<uint32_t>() != piece.list_id) ThrowCorrupted(key, offset, "the range belongs to another list");
-  return decoder;
 }
 
 template <class GetFactor>
@@ -110,10 +96,6 @@ uint64_t ExtensionLength(const SegmentShape& shape, uint64_t count) {
   return kFrameSize + count * (2 * kFactorSize + shape.codes.extension_bytes());
 }
 
-uint64_t MetadataLength(const SegmentShape& shape, uint64_t count, uint64_t metadata_bytes) {
-  return shape.has_metadata ? kFrameSize + count * kEndSize + metadata_bytes : 0;
-}
-
 uint64_t EntryBytes(const SegmentShape& shape, size_t key_size) {
   const uint64_t scan =
       2 * kFactorSize + shape.codes.sign_bytes() + key_size + (HasEnds(shape.key_kind) ? kEndSize : 0);
@@ -121,14 +103,15 @@ uint64_t EntryBytes(const SegmentShape& shape, size_t key_size) {
   return scan + extension + RawBytes(shape.raw, shape.codes.dimensions);
 }
 
-SegmentWriter::SegmentWriter(const SegmentShape& shape, size_t expected_bytes) : shape_(shape) {
+SegmentWriter::SegmentWriter(const SegmentShape& shape, size_t expected_bytes)
+    : shape_(shape), columns_(shape.metadata_columns), summaries_(shape.metadata_columns) {
   object_.reserve(expected_bytes);
   AppendHeader(object_, {.kind = 'G', .index = shape.index, .object = shape.object});
 }
 
 uint64_t SegmentWriter::size() const {
   const uint64_t vectors = shape_.raw == RawPlane::kNone ? 0 : keys_.size();
-  return object_.size() + metadata_.size() + raw_.size() + kChecksumSize * (metadata_sizes_.size() + vectors) +
+  return object_.size() + metadata_bytes_ + raw_.size() + kChecksumSize * vectors +
          MostKeyPlaneBytes(shape_.key_kind, keys_.size(), key_bytes_, longest_key_);
 }
 
@@ -158,12 +141,9 @@ void SegmentWriter::AddPiece(uint32_t list_id, std::span<const Entry> entries) {
     piece.extension_length = object_.size() - piece.extension_offset();
   }
 
-  if (shape_.has_metadata) {
-    const size_t start = metadata_.size();
-    Append(metadata_, piece.count);
-    Append(metadata_, list_id);
-    AppendDivided(metadata_, entries, [](const Entry& entry) { return entry.metadata; });
-    metadata_sizes_.push_back(metadata_.size() - start);
+  if (shape_.metadata_columns > 0) {
+    piece.columns = static_cast<uint32_t>(table_.places.size());
+    AddColumns(entries);
   }
   if (shape_.raw != RawPlane::kNone) {
     for (const Entry& entry : entries) AppendRaw(raw_, shape_.raw, entry.vector);
@@ -184,21 +164,60 @@ void SegmentWriter::NoteKeys(std::span<const Entry> entries) {
   }
 }
 
-WrittenSegment SegmentWriter::Finish() {
-  // Only here are the places of the metadata ranges and of the vectors known, which their checksums include.
-  object_.reserve(size());
-  size_t taken = 0;
-  for (size_t i = 0; i < metadata_sizes_.size(); ++i) {
-    Piece& piece = pieces_[i];
-    piece.metadata_offset = object_.size();
-    Append(object_, ByteView(metadata_).subspan(taken, metadata_sizes_[i]));
-    AppendRangeChecksum(object_, shape_.object, piece.metadata_offset, piece.metadata_offset);
-    piece.metadata_length = object_.size() - piece.metadata_offset;
-    taken += metadata_sizes_[i];
+// Rows become columns here; their ranges have to wait for Finish, which knows their places.
+void SegmentWriter::AddColumns(std::span<const Entry> entries) {
+  std::vector<SummaryBuilder> summaries(shape_.metadata_columns);
+  for (const Entry& entry : entries) {
+    MetadataReader row(entry.metadata);
+    for (size_t column = 0; column < shape_.metadata_columns; ++column) {
+      const ByteView value = row.NextEncoded();
+      Append(columns_[column], value);
+      summaries[column].Add(value);
+      summaries_[column].Add(value);
+    }
+    if (!row.AtEnd()) {
+      throw Error(Code::kCorrupted,
+                  "corrupted metadata: a row of more than " + std::to_string(shape_.metadata_columns) + " values");
+    }
+    metadata_bytes_ += entry.metadata.size();
   }
+  metadata_bytes_ += shape_.metadata_columns * MostColumnBytes(entries.size(), 0);
+  if (metadata_bytes_ > std::numeric_limits<uint32_t>::max()) {
+    throw Error(Code::kLimitExceeded, "a segment of the index holds too many bytes of metadata");
+  }
+  for (const SummaryBuilder& summary : summaries) {
+    table_.places.push_back({.summary = static_cast<uint32_t>(table_.summaries.size())});
+    summary.AppendTo(table_.summaries);
+  }
+}
+
+// All ranges of a column lie side by side.
+void SegmentWriter::LayColumns() {
+  std::vector<ByteView> values;
+  for (uint32_t column = 0; column < shape_.metadata_columns; ++column) {
+    MetadataReader reader(columns_[column]);
+    for (const Piece& piece : pieces_) {
+      values.clear();
+      for (uint32_t i = 0; i < piece.count; ++i) values.push_back(reader.NextEncoded());
+      const uint64_t offset = object_.size();
+      AppendColumnRange(object_, values, piece.list_id, column, shape_.object, offset);
+      if (object_.size() > std::numeric_limits<uint32_t>::max()) {
+        throw Error(Code::kLimitExceeded, "a segment of the index holds too many bytes");
+      }
+      ColumnPlace& place = table_.places[piece.columns + column];
+      place.offset = static_cast<uint32_t>(offset);
+      place.length = static_cast<uint32_t>(object_.size() - offset);
+    }
+  }
+}
+
+WrittenSegment SegmentWriter::Finish() {
+  // Only here are the places of the columns and of the vectors known, which their checksums include.
+  object_.reserve(size());
+  LayColumns();
   if (shape_.raw != RawPlane::kNone) {
     const size_t vector_bytes = RawBytes(shape_.raw, shape_.codes.dimensions) - kChecksumSize;
-    taken = 0;
+    size_t taken = 0;
     for (Piece& piece : pieces_) {
       piece.raw_offset = object_.size();
       for (uint32_t i = 0; i < piece.count; ++i, taken += vector_bytes) {
@@ -209,8 +228,12 @@ WrittenSegment SegmentWriter::Finish() {
     }
   }
   const KeyPlanePlace keys = AppendKeyPlane(object_, shape_, SortedKeys());
+  Bytes summaries;
+  for (const SummaryBuilder& summary : summaries_) summary.AppendTo(summaries);
   return {.object = std::move(object_),
           .pieces = std::move(pieces_),
+          .columns = std::move(table_),
+          .summaries = std::move(summaries),
           .entries = static_cast<uint32_t>(keys_.size()),
           .keys = keys};
 }
@@ -225,6 +248,29 @@ std::vector<KeyEntry> SegmentWriter::SortedKeys() const {
   }
   std::sort(entries.begin(), entries.end());
   return entries;
+}
+
+ByteView ColumnTable::SummariesOf(const Piece& piece, size_t columns) const {
+  if (columns == 0) return {};
+  const size_t next = piece.columns + columns;
+  const size_t begin = places[piece.columns].summary;
+  const size_t end = next < places.size() ? places[next].summary : summaries.size();
+  return ByteView(summaries).subspan(begin, end - begin);
+}
+
+void ColumnTable::Append(const ColumnTable& from, size_t columns, Piece& piece) {
+  const ByteView copied = from.SummariesOf(piece, columns);
+  if (summaries.size() + copied.size() > std::numeric_limits<uint32_t>::max()) {
+    throw Error(Code::kLimitExceeded, "the pieces of a version have too many summaries");
+  }
+  const uint32_t first = static_cast<uint32_t>(places.size());
+  for (ColumnPlace place : from.Of(piece, columns)) {
+    place.summary -= from.places[piece.columns].summary;
+    place.summary += static_cast<uint32_t>(summaries.size());
+    places.push_back(place);
+  }
+  s3v::Append(summaries, copied);
+  piece.columns = first;
 }
 
 ScanRange::ScanRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key, Trust trust)
@@ -260,16 +306,6 @@ ExtensionRange::ExtensionRange(ByteView bytes, const Piece& piece, const Segment
 CodeFactors ExtensionRange::factors(size_t i) const {
   return {.scale = ReadAt<float>(scales_, i), .error = ReadAt<float>(errors_, i)};
 }
-
-MetadataRange::MetadataRange(ByteView bytes, const Piece& piece, const SegmentShape& shape, const std::string& key,
-                             Trust trust) {
-  Decoder decoder = OpenRange(bytes, piece.metadata_offset, piece.metadata_length, piece, shape, key, trust);
-  const Items rows = TakeDivided(decoder, piece.count, std::numeric_limits<uint32_t>::max());
-  ends_ = rows.ends;
-  rows_ = rows.bytes;
-}
-
-ByteView MetadataRange::row(size_t i) const { return ItemAt(ends_, rows_, i); }
 
 void DecodeRaw(ByteView bytes, uint64_t offset, const SegmentShape& shape, const std::string& key,
                std::span<float> vector, Trust trust) {

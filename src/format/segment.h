@@ -1,9 +1,9 @@
 // A segment: pieces of lists, packed in list order; each plane of a piece is one range with its own checksum.
 //
 // What the coarse scan needs (factors, sign plane, keys) is one range; the extension (the other bits of the codes)
-// follows directly, so that both come in one request or the first alone. Metadata lies behind all of these, column after
-// column (column.h), raw vectors behind the metadata, the key plane (key_plane.h) last: a query pays only for what it
-// reads. FORMAT.md has the grammar and a worked example.
+// follows directly, so that both come in one request or the first alone. Metadata lies behind all of these, column
+// after column (column.h), raw vectors behind the metadata, the key plane (key_plane.h) last: a query pays only for
+// what it reads. FORMAT.md has the grammar and a worked example.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,7 @@ struct Piece {
   uint64_t scan_offset = 0;
   uint64_t scan_length = 0;
   uint64_t extension_length = 0;  // the range begins where the scan range ends; 0: codes of one bit
-  uint64_t raw_offset = 0;       // count vectors of RawBytes(...) each; 0: no raw plane
+  uint64_t raw_offset = 0;        // count vectors of RawBytes(...) each; 0: no raw plane
 
   uint64_t extension_offset() const { return scan_offset + scan_length; }  // also the end of the scan range
 };
@@ -80,6 +80,7 @@ struct ColumnTable {
     return std::span(places).subspan(piece.columns, columns);
   }
   ByteView SummaryBytes(const ColumnPlace& place) const { return ByteView(summaries).subspan(place.summary); }
+  ByteView SummariesOf(const Piece& piece, size_t columns) const;  // of all its columns, and nothing else
   // Copies those of a piece of another table, which is `piece.columns` from now on; its places, and as many summaries.
   void Append(const ColumnTable& from, size_t columns, Piece& piece);
 };
@@ -102,8 +103,8 @@ struct Entry {
   SignFactors sign_factors{};
   CodeFactors code_factors{};       // codes.bits > 1
   std::span<const float> vector{};  // with a raw plane: as users know it, finite
-  ByteView metadata{};  // a row as metadata.h says, of all columns
-  uint64_t content_hash = 0;  // of vector and metadata (content_hash.h); goes to the key plane
+  ByteView metadata{};              // a row as metadata.h says, of all columns
+  uint64_t content_hash = 0;        // of vector and metadata (content_hash.h); goes to the key plane
 };
 
 // Lengths of the ranges of a piece, checksums included. `key_bytes`: of all its keys. A piece without extension has no
@@ -155,6 +156,8 @@ class SegmentWriter {
     uint32_t size = 0;
   };
   void NoteKeys(std::span<const Entry> entries);
+  void AddColumns(std::span<const Entry> entries);
+  void LayColumns();
   std::vector<KeyEntry> SortedKeys() const;
 
   SegmentShape shape_;
@@ -162,10 +165,11 @@ class SegmentWriter {
   std::vector<KeyInObject> keys_;  // by position
   uint64_t key_bytes_ = 0;
   size_t longest_key_ = 0;
-  uint64_t metadata_bytes_ = 0;
-  std::vector<Bytes> columns_;            // of all pieces, their metadata column after column: encoded values
+  ColumnTable table_;                      // of the pieces; Finish says where the ranges lie
+  uint64_t metadata_bytes_ = 0;            // that the column ranges take at most
+  std::vector<Bytes> columns_;             // of all pieces, their metadata column after column: encoded values
   std::vector<SummaryBuilder> summaries_;  // of each column
-  Bytes raw_;                           // the raw planes, without checksums
+  Bytes raw_;                              // the raw planes, without checksums
   std::vector<Piece> pieces_;
 };
 

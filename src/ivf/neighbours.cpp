@@ -23,8 +23,9 @@ NeighbourLists::NeighbourLists(std::span<const float> queries, size_t width, std
   }
 }
 
-void NeighbourLists::Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment,
-                         std::span<const uint32_t> second_assignment, int threads, Stop& stop) {
+void NeighbourLists::Add(std::span<const float> rows, std::span<const uint64_t> numbers,
+                         std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment, int threads,
+                         Stop& stop) {
   const std::span<const uint32_t> seconds = second_assignment.empty() ? assignment : second_assignment;
   constexpr size_t kQueries = 64;
   constexpr size_t kRowsInCache = 256;
@@ -32,14 +33,15 @@ void NeighbourLists::Add(std::span<const float> rows, uint64_t first_row, std::s
   for (size_t begin = 0; begin < assignment.size(); begin += block) {
     const size_t count = std::min(block, assignment.size() - begin);
     ParallelFor(own_rows_.size(), kQueries, threads, stop, [&](size_t first, size_t last) {
-      AddToQueries(first, last, rows.subspan(begin * width_, count * width_), first_row + begin,
+      AddToQueries(first, last, rows.subspan(begin * width_, count * width_), numbers.subspan(begin, count),
                    assignment.subspan(begin, count), seconds.subspan(begin, count));
     });
   }
 }
 
-void NeighbourLists::AddToQueries(size_t begin, size_t end, std::span<const float> rows, uint64_t first_row,
-                                  std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment) {
+void NeighbourLists::AddToQueries(size_t begin, size_t end, std::span<const float> rows,
+                                  std::span<const uint64_t> numbers, std::span<const uint32_t> assignment,
+                                  std::span<const uint32_t> second_assignment) {
   const size_t count = assignment.size();
   const size_t queries = end - begin;
   std::vector<float> centred(count * width_);
@@ -51,19 +53,23 @@ void NeighbourLists::AddToQueries(size_t begin, size_t end, std::span<const floa
   for (size_t i = 0; i < count; ++i) {
     for (size_t q = begin; q < end; ++q) {
       const float score = lengths[i] - 2 * products[i * queries + q - begin];
-      if (score <= nearest_[q].Threshold() && first_row + i != own_rows_[q]) {
-        nearest_[q].Offer(score, {first_row + i, {assignment[i], second_assignment[i]}});
+      if (score <= nearest_[q].Threshold() && numbers[i] != own_rows_[q]) {
+        nearest_[q].Offer(score, {numbers[i], {assignment[i], second_assignment[i]}});
       }
     }
   }
 }
 
-std::vector<std::vector<ListPair>> NeighbourLists::Take() {
-  std::vector<std::vector<ListPair>> lists(nearest_.size());
+std::vector<std::vector<NearRow>> NeighbourLists::Take() {
+  std::vector<std::vector<NearRow>> rows(nearest_.size());
   for (size_t q = 0; q < nearest_.size(); ++q) {
-    for (const auto& item : nearest_[q].TakeSorted()) lists[q].push_back(item.id.lists);
+    const std::span<const float> query = std::span(queries_).subspan(q * width_, width_);
+    float squared_length = 0;
+    for (const float value : query) squared_length += value * value;
+    for (const auto& item : nearest_[q].TakeSorted())
+      rows[q].push_back({item.id.lists, std::max(0.0F, item.score + squared_length)});
   }
-  return lists;
+  return rows;
 }
 
 }  // namespace s3v

@@ -8,6 +8,7 @@
 
 #include "base/stop.h"
 #include "ivf/kmeans.h"
+#include "ivf/probe.h"
 #include "ivf/topk.h"
 
 namespace s3v {
@@ -22,13 +23,13 @@ class NeighbourLists {
   // neighbour.
   NeighbourLists(std::span<const float> queries, size_t width, std::span<const uint64_t> own_rows, size_t k);
 
-  // `rows` has the numbers from `first_row` on; row i lies in list assignment[i], and in second_assignment[i] too
-  // unless that is empty.
-  void Add(std::span<const float> rows, uint64_t first_row, std::span<const uint32_t> assignment,
+  // Row i has the number numbers[i]; it lies in list assignment[i], and in second_assignment[i] too unless that is
+  // empty.
+  void Add(std::span<const float> rows, std::span<const uint64_t> numbers, std::span<const uint32_t> assignment,
            std::span<const uint32_t> second_assignment, int threads, Stop& stop);
 
-  // For each query the lists of its k nearest rows (fewer when fewer rows came), nearest first.
-  std::vector<std::vector<ListPair>> Take();
+  // For each query its k nearest rows (fewer when fewer rows came), nearest first.
+  std::vector<std::vector<NearRow>> Take();
 
  private:
   struct Row {
@@ -37,7 +38,7 @@ class NeighbourLists {
     bool operator<(const Row& other) const { return number < other.number; }
   };
 
-  void AddToQueries(size_t begin, size_t end, std::span<const float> rows, uint64_t first_row,
+  void AddToQueries(size_t begin, size_t end, std::span<const float> rows, std::span<const uint64_t> numbers,
                     std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment);
 
   size_t width_;

@@ -10,20 +10,27 @@
 
 namespace s3v {
 
-// The squared-gap rule, after so many entries: once the lists read have k entries that match, and `entries` in all, the
-// lists are read whose squared distance is at most that of the last of them plus `gap`, `most` lists in all. A rule on
-// the difference of squares keeps its shape over data sets where a ratio does not (docs/design/probing.md).
+// Which lists are read, of a query that looks at so many entries of lists with matches until it has k
+// (docs/design/probing.md).
+//
+// Without a filter: lists whose squared distance is at most that of the list with the k-th entry plus `gap`, at most
+// `most` of them. A rule on the difference of squares keeps its shape over data sets where a ratio does not.
+//
+// With one: first lists at most `margin` farther than the list with the k-th match; once they were read, lists at most
+// `bound` farther than the k-th match itself. Filters that follow the vectors mislead the one or the other, not both.
 struct ProbePoint {
-  uint32_t entries = 1;
-  float gap = 0;
+  float entries = 1;
+  float gap = 0;  // of squared distances
   uint32_t most = 1;
+  float margin = 0;
+  float bound = 0;  // often negative: a row is nearer than the centroid of its list
   bool operator==(const ProbePoint&) const = default;
 };
 
-// Points ascending by entries, at least one. Between them gap and most follow the logarithm of the entries, beyond them
-// they stay.
+// Points ascending by entries, at least one. Between them all else follows the logarithm of the entries, beyond them it
+// stays.
 struct ProbeRule {
-  std::vector<ProbePoint> points{ProbePoint{}};
+  std::vector<ProbePoint> points = std::vector<ProbePoint>(1);
   ProbePoint At(double entries) const;
   bool operator==(const ProbeRule&) const = default;
 };
@@ -37,30 +44,49 @@ struct RankedList {
   float squared_distance = 0;
 };
 
-// How many of the ranked lists the rule reads, nearest first: up to the first beyond the gap. fixed_probes > 0
-// overrides the rule.
-size_t CountProbes(std::span<const RankedList> ranked, const ProbeRule& rule, size_t fixed_probes);
+// How many of the ranked lists, nearest first, an unfiltered query reads where the one of rank `start` holds the k-th
+// entry: up to the first beyond the gap.
+size_t CountProbes(std::span<const RankedList> ranked, size_t start, const ProbePoint& point);
 
-// One sampled query of a calibration: its ranked lists, all of them, in the order in which they would be read, and in
-// which lists its true nearest neighbours lie.
-struct CalibrationQuery {
-  std::vector<RankedList> ranked;
-  std::vector<ListPair> neighbour_lists;  // one for each of its k nearest, found as soon as either list is read
+// A true neighbour of a sampled query: found as soon as either of its lists is read.
+struct NearRow {
+  ListPair lists;
+  float squared_distance = 0;
+  bool operator==(const NearRow&) const = default;
 };
 
-// The cheapest rule (fewest entries scanned on average, list_sizes known) whose mean recall over the queries reaches
-// `target_recall`. The cap `most` is chosen with it, at most twice what any of these queries reads. No queries: reads
-// everything. list_sizes count duplicates.
-ProbeRule Calibrate(std::span<const CalibrationQuery> queries, std::span<const uint32_t> list_sizes,
-                    double target_recall);
+// One sampled query of a calibration: its ranked lists, all of them, in the order in which they would be read (a view),
+// and its k nearest matches, nearest first.
+struct CalibrationQuery {
+  std::span<const RankedList> ranked;
+  std::vector<NearRow> neighbours;
+};
 
-// What a rule does with the queries of a calibration, on average.
+// The cheapest gap and cap (fewest entries scanned on average, `list_sizes` known) with which the mean recall over the
+// queries, unfiltered, reaches `target_recall`. `most` is at most twice what any of these queries reads. No queries:
+// reads everything.
+ProbePoint Calibrate(std::span<const CalibrationQuery> queries, std::span<const uint32_t> list_sizes, size_t k,
+                     double target_recall);
+
+// What a filter asks for that lets some entries of each list pass.
+struct FilteredLists {
+  std::span<const uint32_t> sizes;    // entries of each list, duplicates included
+  std::span<const uint32_t> matches;  // those of them that match
+  size_t k = 0;                       // nearest matches that each query wants
+  size_t copies = 1;                  // matching entries of each row
+};
+
+// Sets `entries`, and `margin` and `bound` so that either alone finds such a part of all neighbours.
+void CalibrateFiltered(std::span<const CalibrationQuery> queries, const FilteredLists& lists, double margin_recall,
+                       double bound_recall, ProbePoint* point);
+
+// What a point does, unfiltered, with the queries of a calibration, on average.
 struct RuleOutcome {
   double recall = 0;   // over the queries that have neighbours
   double entries = 0;  // scanned, duplicates included
   double probes = 0;
 };
-RuleOutcome OutcomeOf(std::span<const CalibrationQuery> queries, std::span<const uint32_t> list_sizes,
-                      const ProbeRule& rule);
+RuleOutcome OutcomeOf(std::span<const CalibrationQuery> queries, std::span<const uint32_t> list_sizes, size_t k,
+                      const ProbePoint& point);
 
 }  // namespace s3v

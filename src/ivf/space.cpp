@@ -50,4 +50,15 @@ void AssignmentSpace::PlaceQuery(std::span<const float> query, std::span<float> 
   out.back() = 0.0f;
 }
 
+double AssignmentSpace::DistanceOfScore(double score, double query_norm) const {
+  double squared = score;
+  if (metric == Metric::kCosine) squared = 2 * score;
+  if (metric == Metric::kInnerProduct) {
+    // The row has the limit's length, and so has the query, unless it is zero.
+    const double limit = norm_limit * norm_limit;
+    squared = query_norm > 0 ? 2 * limit + 2 * score * norm_limit / query_norm : limit;
+  }
+  return std::sqrt(std::max(0.0, squared));
+}
+
 }  // namespace s3v

@@ -23,6 +23,8 @@ struct AssignmentSpace {
   // Zero vectors stay zero. REQUIRES: out.size() == width().
   void PlaceRow(std::span<const float> row, std::span<float> out) const;
   void PlaceQuery(std::span<const float> query, std::span<float> out) const;
+  // Between a query of that length, placed, and a placed row, by their score (ivf/codes.h).
+  double DistanceOfScore(double score, double query_norm) const;
 };
 
 }  // namespace s3v

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "filter/piece_columns.h"
 #include "support/metadata_rows.h"
 
 namespace s3v {
@@ -18,6 +19,7 @@ namespace {
 
 using nlohmann::json;
 using testing::MetadataWriter;
+using testing::PieceColumns;
 using NumberForm = MetadataWriter::NumberForm;
 
 // ---- metadata as JSON, declared as columns
@@ -68,10 +70,24 @@ class Schema {
   std::vector<FilterColumn> columns_;
 };
 
+// The same row by its columns, and by their summaries, which know the one row of a piece for certain.
+void ExpectColumnsAgree(const Expression& expression, const Bytes& row, size_t columns, bool matches) {
+  const PieceColumns piece({&row, 1}, columns);
+  uint8_t passing = 2;
+  expression.MatchAll(piece.Ranges(expression.columns()), {&passing, 1});
+  EXPECT_EQ(passing, matches ? 1 : 0);
+  const MatchOutlook outlook = expression.Judge(piece.Summaries(expression.columns()));
+  EXPECT_EQ(outlook.kind, matches ? MatchOutlook::Kind::kAll : MatchOutlook::Kind::kNone);
+}
+
 // true, false or "error", as the cases write it.
 json Outcome(const Schema& schema, const json& metadata, const json& filter, NumberForm form) {
   try {
-    return Expression::Compile(filter.dump(), schema.columns(), {})->Match(schema.Row(metadata, form));
+    const auto expression = Expression::Compile(filter.dump(), schema.columns(), {});
+    const Bytes row = schema.Row(metadata, form);
+    const bool matches = expression->Match(row);
+    ExpectColumnsAgree(*expression, row, schema.columns().size(), matches);
+    return matches;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::kInvalidArgument) << error.message();
     return "error";
@@ -87,6 +103,7 @@ TEST(FilterCases, AllHoldForTypedColumnsAndForJsonb) {
     for (const bool all_jsonb : {false, true}) {
       const Schema schema(test["metadata"], test["filter"], undeclared, all_jsonb);
       for (const NumberForm form : {NumberForm::kBinary, NumberForm::kDecimal}) {
+        SCOPED_TRACE(test["id"]);
         EXPECT_EQ(Outcome(schema, test["metadata"], test["filter"], form), test["expect"])
             << test["id"] << (all_jsonb ? " jsonb" : " typed")
             << (form == NumberForm::kDecimal ? " decimal" : " binary");

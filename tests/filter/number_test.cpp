@@ -72,6 +72,18 @@ TEST(Number, TheEndsOfInt64) {
   EXPECT_EQ(Integer(kMin, "-9223372036854775807.9"), -1);
 }
 
+TEST(Number, FloorsReachOneBeyondInt64) {
+  const auto floor = [](const char* text) { return Number::FromJson(text).Floor(); };
+  constexpr __int128 kGreatest = std::numeric_limits<int64_t>::max();
+  constexpr __int128 kLeast = std::numeric_limits<int64_t>::min();
+  EXPECT_TRUE(floor("7") == 7 && floor("7.9") == 7 && floor("-7.1") == -8 && floor("-0.0") == 0);
+  EXPECT_TRUE(floor("9223372036854775807.5") == kGreatest && floor("9223372036854775808") == kGreatest + 1);
+  EXPECT_TRUE(floor("-9223372036854775808") == kLeast && floor("-9223372036854775808.5") == kLeast - 1);
+  EXPECT_TRUE(floor("1e300") == kGreatest + 1 && floor("-1e300") == kLeast - 1);
+  EXPECT_TRUE(Number::FromJson("70e-1").is_integral());
+  EXPECT_FALSE(Number::FromJson("7.5").is_integral());
+}
+
 TEST(Number, FractionsBesideIntegers) {
   EXPECT_EQ(Integer(2, "2.5"), -1);
   EXPECT_EQ(Integer(3, "2.5"), 1);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "format/column.h"
 #include "format/key_plane.h"
 #include "format/samples.h"
 
@@ -29,7 +30,8 @@ void ReadSegment(ByteView segment, const WrittenSegment& written) {
   for (const Piece& piece : written.pieces) {
     const ScanRange scan(range(piece.scan_offset, piece.scan_length), piece, shape, "segment");
     const ExtensionRange extension(range(piece.extension_offset(), piece.extension_length), piece, shape, "segment");
-    const MetadataRange metadata(range(piece.metadata_offset, piece.metadata_length), piece, shape, "segment");
+    const ColumnPlace& place = written.columns.Of(piece, 1)[0];
+    const ColumnRange column(range(place.offset, place.length), place, 0, piece, shape, "segment");
     const uint64_t raw_bytes = RawBytes(shape.raw, shape.codes.dimensions);
     std::vector<float> vector(shape.codes.dimensions);
     for (uint32_t i = 0; i < piece.count; ++i) {

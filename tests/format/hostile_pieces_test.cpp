@@ -40,12 +40,13 @@ TEST(HostilePieces, EveryMember) {
   struct Member {
     std::string name;
     uint64_t Piece::*place;
-    bool has_slack;  // of keys and metadata rows the delta knows no length: one less is found with the range
+    bool has_slack;  // of keys the delta knows no length: one less is found with the range
   };
   const Member kMembers[] = {
-      {"scan offset", &Piece::scan_offset, false},           {"scan length", &Piece::scan_length, true},
-      {"extension length", &Piece::extension_length, false}, {"metadata offset", &Piece::metadata_offset, false},
-      {"metadata length", &Piece::metadata_length, true},    {"raw offset", &Piece::raw_offset, false},
+      {"scan offset", &Piece::scan_offset, false},
+      {"scan length", &Piece::scan_length, true},
+      {"extension length", &Piece::extension_length, false},
+      {"raw offset", &Piece::raw_offset, false},
   };
   ASSERT_EQ(FaultAfter([](std::vector<Piece>&) {}), "");
   for (size_t i = 0; i < 2; ++i) {
@@ -105,17 +106,11 @@ TEST(HostilePieces, FixedWidthKeysFixTheLength) {
 TEST(HostilePieces, PlanesThatTheIndexDoesNotHave) {
   SegmentShape shape = testing::SampleShape();
   shape.raw = RawPlane::kNone;
-  shape.has_metadata = false;
+  shape.metadata_columns = 0;
   shape.codes.bits = 1;
   const NavigationDelta good = SampleDelta(shape);
   ASSERT_EQ(FaultOf(good), "");
   NavigationDelta delta = good;
-  delta.pieces[0].metadata_offset = 60;
-  EXPECT_EQ(FaultOf(delta), "a piece has unexpected metadata");
-  delta = good;
-  delta.pieces[0].metadata_length = 16;
-  EXPECT_EQ(FaultOf(delta), "a piece has unexpected metadata");
-  delta = good;
   delta.pieces[0].raw_offset = 60;
   EXPECT_EQ(FaultOf(delta), "a piece has unexpected raw vectors");
   delta = good;
@@ -144,26 +139,46 @@ TEST(HostilePieces, AnyOrderOfLists) {
 
 // Each plane of a segment lies behind the plane before it, of all its pieces.
 TEST(HostilePieces, PlanesFollowEachOther) {
-  const std::vector<Piece> pieces = SampleDelta().pieces;
-  ASSERT_GE(pieces[1].scan_length + pieces[1].extension_length, pieces[0].metadata_length);
-  EXPECT_EQ(FaultAfter([](std::vector<Piece>& changed) { changed[0].metadata_offset = changed[1].scan_offset; }),
-            "pieces overlap")
-      << "metadata of the first piece among the codes of the second";
-  EXPECT_EQ(FaultAfter([](std::vector<Piece>& changed) { changed[0].raw_offset = changed[1].metadata_offset; }),
-            "pieces overlap")
-      << "raw vectors of the first piece among the metadata of the second";
   EXPECT_EQ(FaultAfter([](std::vector<Piece>& changed) { changed[0].raw_offset = changed[1].scan_offset; }),
             "pieces overlap")
       << "raw vectors before the metadata";
-  EXPECT_EQ(FaultAfter([](std::vector<Piece>& changed) { changed[1].metadata_offset = changed[1].raw_offset; }),
-            "pieces overlap")
-      << "metadata among the raw vectors";
-  EXPECT_EQ(FaultAfter([](std::vector<Piece>& changed) {
-              changed[1].metadata_offset = changed[0].metadata_offset;
-              changed[0].metadata_offset += changed[1].metadata_length;
-            }),
-            "pieces overlap")
-      << "metadata in another order than the codes";
+  EXPECT_EQ(FaultAfter([](std::vector<Piece>& changed) { --changed[0].raw_offset; }), "pieces overlap")
+      << "raw vectors of the first piece among the metadata of the second";
+}
+
+// Where a column of a segment begins, and how long each range is: all else follows.
+TEST(HostilePieces, ColumnsFollowEachOther) {
+  SegmentShape shape = testing::SampleShape();
+  shape.metadata_columns = 2;
+  ASSERT_EQ(FaultOf(SampleDelta(shape)), "");
+  constexpr const char* kOverlap = "pieces overlap";
+  constexpr const char* kShort = "a column range is too short for its entries";
+  constexpr const char* kLeaves = "a column leaves its segment";
+  // Pieces 0 and 1 are the first segment's, so places 0 to 3 are of its two columns; the sample leaves no gaps.
+  const auto with_start = [&](size_t column, int64_t more) {
+    NavigationDelta delta = SampleDelta(shape);
+    delta.columns.places[column].offset += static_cast<uint32_t>(more);
+    return FaultOf(delta);
+  };
+  for (const size_t column : {0, 1}) {
+    EXPECT_EQ(with_start(column, 0), "");
+    for (const int64_t more : {-1, 1, -50, 50}) EXPECT_EQ(with_start(column, more), kOverlap) << column << " " << more;
+    EXPECT_EQ(with_start(column, 0x7fffffff), kLeaves);
+  }
+  const auto with_length = [&](size_t place, uint32_t length) {
+    NavigationDelta delta = SampleDelta(shape);
+    delta.columns.places[place].length = length;
+    return FaultOf(delta);
+  };
+  const NavigationDelta good = SampleDelta(shape);
+  for (const size_t place : {0, 1, 2, 3}) {
+    const uint32_t length = good.columns.places[place].length;
+    EXPECT_EQ(with_length(place, length), "");
+    EXPECT_EQ(with_length(place, length + 1), kOverlap) << place;
+    if (length > 21) EXPECT_EQ(with_length(place, length - 1), "") << "found with the range";
+    for (const uint32_t too_short : {0, 1, 20}) EXPECT_EQ(with_length(place, too_short), kShort);
+    for (const uint32_t too_long : {1000U, 0x7fffffffU, 0xffffffffU}) EXPECT_EQ(with_length(place, too_long), kLeaves);
+  }
 }
 
 // Positions count all entries of a segment: a piece that is left out would move those behind it.
@@ -181,13 +196,13 @@ TEST(HostilePieces, NoneIsLeftOut) {
 TEST(HostilePieces, AllPlanesLieBeforeTheKeys) {
   SegmentShape shape = testing::SampleShape();
   for (const bool has_raw : {true, false}) {
-    for (const bool has_metadata : {true, false}) {
+    for (const size_t columns : {0, 1, 2}) {
       shape.raw = has_raw ? RawPlane::kFloat32 : RawPlane::kNone;
-      shape.has_metadata = has_metadata;
+      shape.metadata_columns = columns;
       NavigationDelta delta = SampleDelta(shape);
       EXPECT_EQ(FaultOf(delta), "");
       --delta.segments[0].keys.offset;
-      EXPECT_EQ(FaultOf(delta), "a piece leaves its segment") << has_raw << has_metadata;
+      EXPECT_EQ(FaultOf(delta), "a piece leaves its segment") << has_raw << columns;
     }
   }
 }

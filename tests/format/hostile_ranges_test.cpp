@@ -17,23 +17,17 @@ using testing::SampleShape;
 
 const std::string kKey = "segment";
 
-enum class Plane { kScan, kExtension, kMetadata };
-constexpr Plane kPlanes[] = {Plane::kScan, Plane::kExtension, Plane::kMetadata};
+enum class Plane { kScan, kExtension };  // columns: column_test.cpp
+constexpr Plane kPlanes[] = {Plane::kScan, Plane::kExtension};
 
-std::string NameOf(Plane plane) {
-  return plane == Plane::kScan ? "Scan" : plane == Plane::kExtension ? "Extension" : "Metadata";
-}
+std::string NameOf(Plane plane) { return plane == Plane::kScan ? "Scan" : "Extension"; }
 
 uint64_t OffsetOf(Plane plane, const Piece& piece) {
-  return plane == Plane::kScan        ? piece.scan_offset
-         : plane == Plane::kExtension ? piece.extension_offset()
-                                      : piece.metadata_offset;
+  return plane == Plane::kScan ? piece.scan_offset : piece.extension_offset();
 }
 
 uint64_t& LengthOf(Plane plane, Piece& piece) {
-  return plane == Plane::kScan        ? piece.scan_length
-         : plane == Plane::kExtension ? piece.extension_length
-                                      : piece.metadata_length;
+  return plane == Plane::kScan ? piece.scan_length : piece.extension_length;
 }
 
 Code Open(Plane plane, ByteView bytes, const Piece& piece, const SegmentShape& shape = SampleShape(),
@@ -41,7 +35,6 @@ Code Open(Plane plane, ByteView bytes, const Piece& piece, const SegmentShape& s
   try {
     if (plane == Plane::kScan) ScanRange(bytes, piece, shape, kKey, trust);
     if (plane == Plane::kExtension) ExtensionRange(bytes, piece, shape, kKey, trust);
-    if (plane == Plane::kMetadata) MetadataRange(bytes, piece, shape, kKey, trust);
   } catch (const Error& error) {
     return error.code();
   }
@@ -67,7 +60,6 @@ TEST_P(HostileRanges, SwappedAndForeignAreRefused) {
   EXPECT_EQ(Open(GetParam(), RangeOf(1), pieces_[0]), Code::kCorrupted);
   Piece piece = pieces_[0];
   ++piece.scan_offset;
-  ++piece.metadata_offset;
   EXPECT_EQ(Open(GetParam(), first, piece), Code::kCorrupted) << "the same bytes at another place";
   SegmentShape shape = SampleShape();
   shape.object[0] ^= 1;
@@ -111,7 +103,6 @@ TEST_P(HostileRanges, VerifiedBytesAreNotVerifiedAgain) {
 }
 
 TEST_P(HostileRanges, ShapesThatDoNotFitAreRefused) {
-  if (GetParam() == Plane::kMetadata) return;  // has no vectors
   SegmentShape shape = SampleShape();
   for (const size_t dimensions : {size_t{65}, size_t{16000}, SIZE_MAX / 64}) {
     shape.codes.dimensions = dimensions;
@@ -178,19 +169,16 @@ TEST(HostileNumbers, FixedWidthKeysFillTheRange) {
   }
 }
 
-TEST(HostileNumbers, EndsOfKeysAndRows) {
+TEST(HostileNumbers, EndsOfKeys) {
   constexpr size_t kScanEnds = 8 + 2 * 8 + 64;
-  constexpr size_t kRowEnds = 8;
-  for (const auto& [plane, ends, size] : {std::tuple{Plane::kScan, kScanEnds, 3U}, {Plane::kMetadata, kRowEnds, 10U}}) {
-    const auto with_end = [&, plane = plane, ends = ends](size_t i, uint32_t end) {
-      return Forged(plane, [&](Bytes& bytes, Piece&) { Write(bytes, ends + 4 * i, end); });
-    };
-    EXPECT_EQ(with_end(0, 2), Code::kOk) << "another cut, as good";
-    EXPECT_EQ(with_end(0, 0xffffffff), Code::kCorrupted);
-    EXPECT_EQ(with_end(0, size + 1), Code::kCorrupted) << "runs back";
-    EXPECT_EQ(with_end(1, size - 1), Code::kCorrupted) << "bytes left over";
-    EXPECT_EQ(with_end(1, size + 1), Code::kCorrupted);
-  }
+  const auto with_end = [&](size_t i, uint32_t end) {
+    return Forged(Plane::kScan, [&](Bytes& bytes, Piece&) { Write(bytes, kScanEnds + 4 * i, end); });
+  };
+  EXPECT_EQ(with_end(0, 2), Code::kOk) << "another cut, as good";
+  EXPECT_EQ(with_end(0, 0xffffffff), Code::kCorrupted);
+  EXPECT_EQ(with_end(0, 4), Code::kCorrupted) << "runs back";
+  EXPECT_EQ(with_end(1, 2), Code::kCorrupted) << "bytes left over";
+  EXPECT_EQ(with_end(1, 4), Code::kCorrupted);
   const auto with_long_key = [&](uint32_t length) {
     return Forged(Plane::kScan, [&](Bytes& bytes, Piece&) {
       Write(bytes, kScanEnds, length);

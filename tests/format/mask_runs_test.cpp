@@ -96,7 +96,7 @@ TEST(MaskRuns, HostileRunsAreRefused) {
   EXPECT_EQ(FaultOf({3, 2, 0, 1}), "runs of a mask touch each other");
   EXPECT_EQ(FaultOf({0xff, 0xff, 0xff, 0xff, 0x0f, 1}), "a run of a mask leaves its segment");
   EXPECT_EQ(FaultOf({1, 0xff, 0xff, 0xff, 0xff, 0x0f}), "a run of a mask leaves its segment");
-  constexpr const char* kLong = "a number of a mask is too long";
+  constexpr const char* kLong = "a number is too long";
   EXPECT_EQ(FaultOf({0x80, 0x00, 1}), kLong) << "0 in two bytes";
   EXPECT_EQ(FaultOf({0x83, 0x80, 0x00, 1}), kLong) << "3 in three bytes";
   EXPECT_EQ(FaultOf({0xff, 0xff, 0xff, 0xff, 0x1f, 1}), kLong) << "33 bits";

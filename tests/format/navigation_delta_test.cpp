@@ -47,9 +47,7 @@ TEST(NavigationDelta, RoundTrip) {
   EXPECT_EQ(read.state.base, delta.state.base);
   EXPECT_EQ(read.state.rows, 290U);
   EXPECT_EQ(read.state.entries, 304U);
-  EXPECT_EQ(read.state.rule.gap, 1.5F);
-  EXPECT_EQ(read.state.rule.least, 1U);
-  EXPECT_EQ(read.state.rule.most, 2U);
+  EXPECT_EQ(read.state.rule, delta.state.rule);
   EXPECT_EQ(read.state.calibrated_entries, 289U);
   EXPECT_EQ(read.state.written_since_base, 18U);
   EXPECT_EQ(read.segments, delta.segments);
@@ -64,10 +62,16 @@ TEST(NavigationDelta, RoundTrip) {
     EXPECT_EQ(piece.scan_offset, written.scan_offset);
     EXPECT_EQ(piece.scan_length, written.scan_length);
     EXPECT_EQ(piece.extension_length, written.extension_length);
-    EXPECT_EQ(piece.metadata_offset, written.metadata_offset);
-    EXPECT_EQ(piece.metadata_length, written.metadata_length);
     EXPECT_EQ(piece.raw_offset, written.raw_offset);
+    EXPECT_EQ(piece.columns, i);
+    const ColumnPlace& place = read.columns.Of(piece, 1)[0];
+    const ColumnPlace& written_place = delta.columns.Of(written, 1)[0];
+    EXPECT_EQ(place.offset, written_place.offset);
+    EXPECT_EQ(place.length, written_place.length);
+    EXPECT_EQ(place.summary, written_place.summary);
   }
+  EXPECT_EQ(read.columns.summaries, delta.columns.summaries);
+  EXPECT_EQ(ViewSummary(read.segments[0].summaries, 3).nulls, 1U);
   ASSERT_EQ(read.masks.size(), 3U);
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(read.masks[i].segment, delta.masks[i].segment);
@@ -103,12 +107,12 @@ TEST(NavigationDelta, EveryShapeOfSegmentIsAccepted) {
   for (const int bits : {1, 2, 8}) {
     for (const KeyKind keys : {KeyKind::kInteger, KeyKind::kText}) {
       for (const RawPlane raw : {RawPlane::kNone, RawPlane::kFloat32, RawPlane::kFloat16}) {
-        for (const bool has_metadata : {false, true}) {
+        for (const size_t columns : {0, 1, 2}) {
           SegmentShape shape = testing::SampleShape();
           shape.codes.bits = bits;
           shape.key_kind = keys;
           shape.raw = raw;
-          shape.has_metadata = has_metadata;
+          shape.metadata_columns = columns;
           EXPECT_EQ(FaultAfter([](NavigationDelta&) {}, shape), "") << bits << " bits";
           EXPECT_EQ(FaultAfter([](NavigationDelta& delta) { --delta.segments[0].keys.offset; }, shape),
                     "a piece leaves its segment");
@@ -135,11 +139,34 @@ TEST(NavigationDelta, HostileNumbersAreRefused) {
   for (const uint8_t kind : {0, 1, 2, 4}) {
     EXPECT_NE(FaultAfter([&](Delta& delta) { delta.shape.key_kind = KeyKind{kind}; }), "") << int{kind};
   }
-  EXPECT_NE(FaultAfter([](Delta& delta) { delta.shape.has_metadata = false; }), "");
+}
+
+TEST(NavigationDelta, ProbeRulesThatMakeNoSense) {
+  const auto fault = [](const std::vector<ProbePoint>& points) {
+    return FaultAfter([&](NavigationDelta& delta) { delta.state.rule.points = points; });
+  };
   constexpr const char* kRule = "the probe rule makes no sense";
-  EXPECT_EQ(FaultAfter([](Delta& delta) { delta.state.rule.gap = -1; }), kRule);
-  EXPECT_EQ(FaultAfter([](Delta& delta) { delta.state.rule.gap = std::numeric_limits<float>::quiet_NaN(); }), kRule);
-  EXPECT_EQ(FaultAfter([](Delta& delta) { delta.state.rule.least = 3; }), kRule);
+  using Limits = std::numeric_limits<float>;
+  EXPECT_EQ(fault({{.entries = 0, .gap = 0, .most = 1}}), "");
+  EXPECT_EQ(fault({{.entries = 0xffffffff, .gap = Limits::max(), .most = 0xffffffff}}), "") << "every list";
+  for (const float gap : {-1.0F, Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity()}) {
+    EXPECT_EQ(fault({{.entries = 1, .gap = gap, .most = 1}}), kRule) << gap;
+    EXPECT_EQ(fault({{.entries = 1, .gap = 1, .most = 1}, {.entries = 2, .gap = gap, .most = 1}}), kRule) << gap;
+  }
+  EXPECT_EQ(fault({{.entries = 1, .gap = 1, .most = 0}}), kRule);
+  EXPECT_EQ(fault({{.entries = 1, .gap = 1, .most = 1}, {.entries = 1, .gap = 2, .most = 1}}), kRule);
+  EXPECT_EQ(fault({{.entries = 2, .gap = 1, .most = 1}, {.entries = 1, .gap = 2, .most = 1}}), kRule);
+  std::vector<ProbePoint> points;
+  while (points.size() < kMostProbePoints) {
+    points.push_back({.entries = static_cast<uint32_t>(points.size()), .gap = 1, .most = 1});
+  }
+  EXPECT_EQ(fault(points), "");
+  points.push_back({.entries = 100, .gap = 1, .most = 1});
+  for (const std::vector<ProbePoint>& wrong : {std::vector<ProbePoint>{}, points}) {
+    NavigationDelta delta = SampleDelta();
+    delta.state.rule.points = wrong;
+    EXPECT_THROW(EncodeDelta(delta, kSampleIndex, kSampleObject), Error) << "no reader would take it";
+  }
 }
 
 TEST(NavigationDelta, RowsAndEntriesFit) {

@@ -1,5 +1,5 @@
-// Objects written once by format 3 (tests/golden) still read as they were written, and this release still writes the
-// same bytes; those of format 2 are refused. FORMAT.md shows the same bytes in hexadecimal. After a change of format:
+// Objects written once by format 4 (tests/golden) still read as they were written, and this release still writes the
+// same bytes; those of format 3 are refused. FORMAT.md shows the same bytes in hexadecimal. After a change of format:
 // raise its number, then write new files with
 //   format_test --gtest_also_run_disabled_tests --gtest_filter='*WriteGoldenFiles'
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "format/coding.h"
+#include "format/column.h"
 #include "format/key_plane.h"
 #include "format/samples.h"
 
@@ -30,11 +31,11 @@ Bytes ReadGolden(const std::string& name) {
 }
 
 std::vector<std::pair<std::string, Bytes>> Written() {
-  return {{"owner-3", EncodeOwner(testing::SampleOwner(), kSampleIndex)},
-          {"manifest-3", EncodeManifest(testing::SampleManifest())},
-          {"base-3", EncodeBase(testing::SampleBase(), kSampleIndex, kSampleObject)},
-          {"delta-3", EncodeDelta(testing::SampleDelta(), kSampleIndex, kSampleObject)},
-          {"segment-3", testing::SampleSegment().object}};
+  return {{"owner-4", EncodeOwner(testing::SampleOwner(), kSampleIndex)},
+          {"manifest-4", EncodeManifest(testing::SampleManifest())},
+          {"base-4", EncodeBase(testing::SampleBase(), kSampleIndex, kSampleObject)},
+          {"delta-4", EncodeDelta(testing::SampleDelta(), kSampleIndex, kSampleObject)},
+          {"segment-4", testing::SampleSegment().object}};
 }
 
 TEST(Golden, DISABLED_WriteGoldenFiles) {
@@ -50,16 +51,16 @@ TEST(Golden, ThisReleaseWritesTheSameBytes) {
 }
 
 TEST(Golden, StoredObjectsReadAsWritten) {
-  EXPECT_EQ(DecodeOwner(ReadGolden("owner-3"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
-  const Manifest manifest = DecodeManifest(ReadGolden("manifest-3"), kSampleIndex, kSampleObject, "manifest");
+  EXPECT_EQ(DecodeOwner(ReadGolden("owner-4"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
+  const Manifest manifest = DecodeManifest(ReadGolden("manifest-4"), kSampleIndex, kSampleObject, "manifest");
   EXPECT_EQ(EncodeManifest(manifest), EncodeManifest(testing::SampleManifest()));
-  const Bytes base_bytes = ReadGolden("base-3");
+  const Bytes base_bytes = ReadGolden("base-4");
   const NavigationBase base = DecodeBase(base_bytes, kSampleIndex, kSampleObject, "base");
   const NavigationBaseParts parts = testing::SampleBase();
   EXPECT_TRUE(std::ranges::equal(std::span(base.tables.lists.codes, 4), parts.lists.codes));
   EXPECT_EQ(base.tables.parents.scale(0), parts.parents.scales[0]);
   EXPECT_EQ(base.list_id(1), parts.list_ids[1]);
-  const NavigationDelta delta = DecodeDelta(ReadGolden("delta-3"), kSampleIndex, kSampleObject, "delta");
+  const NavigationDelta delta = DecodeDelta(ReadGolden("delta-4"), kSampleIndex, kSampleObject, "delta");
   ASSERT_EQ(delta.segments.size(), 2U);
   ASSERT_EQ(delta.pieces.size(), 3U);
   EXPECT_EQ(delta.segments[1].id, testing::kSampleFresh);
@@ -67,7 +68,7 @@ TEST(Golden, StoredObjectsReadAsWritten) {
   EXPECT_EQ(delta.masks[1].runs, testing::SampleDelta().masks[1].runs);
 
   // The delta says where the segment's ranges lie.
-  const Bytes segment = ReadGolden("segment-3");
+  const Bytes segment = ReadGolden("segment-4");
   ASSERT_EQ(segment.size(), delta.segments[0].length);
   const ByteView bytes = segment;
   const SegmentShape shape = testing::SampleShape();
@@ -78,8 +79,12 @@ TEST(Golden, StoredObjectsReadAsWritten) {
   const ExtensionRange extension(bytes.subspan(piece.extension_offset(), piece.extension_length), piece, shape, "s");
   EXPECT_EQ(extension.factors(1).scale, 3.5F);
   EXPECT_EQ(extension.code(0)[0], 0b10);
-  const MetadataRange metadata(bytes.subspan(piece.metadata_offset, piece.metadata_length), piece, shape, "s");
-  EXPECT_EQ(metadata.row(0)[0], 2);
+  const ColumnPlace& place_of_column = delta.columns.Of(piece, 1)[0];
+  const ColumnRange column(bytes.subspan(place_of_column.offset, place_of_column.length), place_of_column, 0, piece,
+                           shape, "s");
+  EXPECT_EQ(column.value(0).tag, ValueTag::kTrue);
+  EXPECT_EQ(column.value(1).integer, 5);
+  EXPECT_EQ(ViewSummary(delta.columns.SummaryBytes(place_of_column), 2).counted, 2U);
   float vector[2];
   const uint64_t place = delta.pieces[1].raw_offset;
   DecodeRaw(bytes.subspan(place, RawBytes(shape.raw, 2)), place, shape, "s", vector);
@@ -93,30 +98,30 @@ TEST(Golden, StoredObjectsReadAsWritten) {
   EXPECT_EQ(block.entry(2).content_hash, testing::SampleEntries()[1].content_hash);
 }
 
-TEST(Golden, ObjectsOfFormat2AreRefused) {
+TEST(Golden, ObjectsOfFormat3AreRefused) {
   const auto expect_refused = [](const std::string& name, const auto& read) {
     try {
       read(ReadGolden(name));
       ADD_FAILURE() << name;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), Code::kNotSupported) << name;
-      EXPECT_NE(error.message().find("has format 2"), std::string::npos) << error.message();
+      EXPECT_NE(error.message().find("has format 3"), std::string::npos) << error.message();
       EXPECT_EQ(error.hint(), "Rebuild the index: s3v_sync with mode 'rebuild'.");
     }
   };
-  expect_refused("manifest-2", [](const Bytes& bytes) { DecodeManifest(bytes, kSampleIndex, kSampleObject, "m"); });
-  expect_refused("base-2", [](const Bytes& bytes) { DecodeBase(bytes, kSampleIndex, kSampleObject, "b"); });
-  expect_refused("base-2", [](const Bytes& bytes) { ViewBase(bytes, kSampleIndex, kSampleObject, "b"); });
-  expect_refused("delta-2", [](const Bytes& bytes) { DecodeDelta(bytes, kSampleIndex, kSampleObject, "d"); });
-  expect_refused("delta-2", [](const Bytes& bytes) { CheckDelta(bytes, kSampleIndex, kSampleObject, "d"); });
-  expect_refused("segment-2", [](const Bytes& bytes) {
+  expect_refused("manifest-3", [](const Bytes& bytes) { DecodeManifest(bytes, kSampleIndex, kSampleObject, "m"); });
+  expect_refused("base-3", [](const Bytes& bytes) { DecodeBase(bytes, kSampleIndex, kSampleObject, "b"); });
+  expect_refused("base-3", [](const Bytes& bytes) { ViewBase(bytes, kSampleIndex, kSampleObject, "b"); });
+  expect_refused("delta-3", [](const Bytes& bytes) { DecodeDelta(bytes, kSampleIndex, kSampleObject, "d"); });
+  expect_refused("delta-3", [](const Bytes& bytes) { CheckDelta(bytes, kSampleIndex, kSampleObject, "d"); });
+  expect_refused("segment-3", [](const Bytes& bytes) {
     CheckHeader(bytes, {.kind = 'G', .index = kSampleIndex, .object = kSampleObject}, "s");
   });
 }
 
 // A rebuild has to pass the fence of the index first.
-TEST(Golden, OwnerMarkersOfFormat2AreRead) {
-  EXPECT_EQ(DecodeOwner(ReadGolden("owner-2"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
+TEST(Golden, OwnerMarkersOfFormat3AreRead) {
+  EXPECT_EQ(DecodeOwner(ReadGolden("owner-3"), kSampleIndex, 7, "owner").token, testing::SampleOwner().token);
 }
 
 // The worked examples: blocks that begin with "```hex <name>", bytes in hexadecimal, comments after '#'.

@@ -46,11 +46,11 @@ inline SegmentShape SampleShape() {
           .object = kSampleObject,
           .codes = {.dimensions = 2, .bits = 2},
           .key_kind = KeyKind::kText,
-          .has_metadata = true,
+          .metadata_columns = 1,
           .raw = RawPlane::kFloat16};
 }
 
-// Up to three entries with the keys "a", "bc" and "". Shapes of up to 64 dimensions.
+// Up to three entries with the keys "a", "bc" and "". Shapes of up to 64 dimensions and two metadata columns.
 inline std::vector<Entry> SampleEntries(const SegmentShape& shape = SampleShape()) {
   static const uint64_t kSigns[] = {0b01, 0b11, 0b10};
   static const uint64_t kExtensions[][kMaxBits - 1] = {{0b10, 5}, {0b11, 6}, {0b00, 7}};
@@ -60,8 +60,10 @@ inline std::vector<Entry> SampleEntries(const SegmentShape& shape = SampleShape(
   static const Bytes kIntegerKeys[] = {
       {0x80, 0, 0, 0, 0, 0, 0, 1}, {0x80, 0, 0, 0, 0, 0, 0, 2}, {0x80, 0, 0, 0, 0, 0, 0, 3}};
   static const Bytes kRows[] = {{2}, {3, 5, 0, 0, 0, 0, 0, 0, 0}, {0}};  // true, 5, NULL
+  static const Bytes kWideRows[] = {{2, 1}, {3, 5, 0, 0, 0, 0, 0, 0, 0, 1}, {0, 2}};
   static const float kVectors[3][64] = {{1, 0}, {3, -4}, {0, 2}};
   const Bytes* keys = shape.key_kind == KeyKind::kText ? kTextKeys : kIntegerKeys;
+  const Bytes* rows = shape.metadata_columns == 2 ? kWideRows : kRows;
   std::vector<Entry> entries;
   for (size_t i = 0; i < 3; ++i) {
     const std::span vector = std::span(kVectors[i]).first(shape.codes.dimensions);
@@ -71,8 +73,8 @@ inline std::vector<Entry> SampleEntries(const SegmentShape& shape = SampleShape(
                        .sign_factors = kSignFactors[i],
                        .code_factors = kCodeFactors[i],
                        .vector = vector,
-                       .metadata = kRows[i],
-                       .content_hash = ContentHash(vector, kRows[i])});
+                       .metadata = rows[i],
+                       .content_hash = ContentHash(vector, rows[i])});
   }
   return entries;
 }
@@ -98,13 +100,15 @@ inline WrittenSegment SampleFreshSegment(SegmentShape shape = SampleShape()) {
 inline void AddSegment(NavigationDelta& delta, const ObjectId& id, const WrittenSegment& segment, bool is_settled) {
   for (Piece piece : segment.pieces) {
     piece.segment = static_cast<uint32_t>(delta.segments.size());
+    delta.columns.Append(segment.columns, delta.shape.metadata_columns, piece);
     delta.pieces.push_back(piece);
   }
   delta.segments.push_back({.id = id,
                             .length = segment.object.size(),
                             .entries = segment.entries,
                             .is_settled = is_settled,
-                            .keys = segment.keys});
+                            .keys = segment.keys,
+                            .summaries = segment.summaries});
 }
 
 // Both segments, and masks: of a segment that nobody reads any more, of one of 304 entries that an older delta brought,
@@ -115,13 +119,14 @@ inline NavigationDelta SampleDelta(const SegmentShape& shape = SampleShape()) {
                  .key_kind = shape.key_kind,
                  .bits = shape.codes.bits,
                  .raw = shape.raw,
-                 .has_metadata = shape.has_metadata};
-  delta.state = {.base = SampleId(0xc0),
-                 .rows = 304,
-                 .entries = 304,
-                 .rule = {.gap = 1.5F, .least = 1, .most = 2},
-                 .calibrated_entries = 290,
-                 .written_since_base = 18};
+                 .metadata_columns = static_cast<uint32_t>(shape.metadata_columns)};
+  delta.state = {
+      .base = SampleId(0xc0),
+      .rows = 304,
+      .entries = 304,
+      .rule = {.points = {{.entries = 100, .gap = 1.5F, .most = 2}, {.entries = 200, .gap = 2.5F, .most = 2}}},
+      .calibrated_entries = 290,
+      .written_since_base = 18};
   AddSegment(delta, kSampleObject, SampleSegment(shape), true);
   AddSegment(delta, kSampleFresh, SampleFreshSegment(shape), false);
   delta.masks = {{.segment = SampleId(0x70), .whole = true, .runs = {}},

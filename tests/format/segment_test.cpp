@@ -8,8 +8,10 @@
 #include <limits>
 
 #include "format/coding.h"
+#include "format/column.h"
 #include "format/key_plane.h"
 #include "format/samples.h"
+#include "support/metadata_rows.h"
 
 namespace s3v {
 namespace {
@@ -29,8 +31,12 @@ ByteView ScanOf(const Bytes& segment, const Piece& piece) {
 ByteView ExtensionOf(const Bytes& segment, const Piece& piece) {
   return RangeOf(segment, piece.extension_offset(), piece.extension_length);
 }
-ByteView MetadataOf(const Bytes& segment, const Piece& piece) {
-  return RangeOf(segment, piece.metadata_offset, piece.metadata_length);
+
+// A column of a piece of a written segment.
+ColumnRange OpenColumn(const WrittenSegment& segment, const Piece& piece, uint32_t column,
+                       const SegmentShape& shape = SampleShape()) {
+  const ColumnPlace& place = segment.columns.Of(piece, shape.metadata_columns)[column];
+  return {RangeOf(segment.object, place.offset, place.length), place, column, piece, shape, kKey};
 }
 
 ScanRange OpenScan(ByteView range, const Piece& piece, const SegmentShape& shape = SampleShape()) {
@@ -55,7 +61,9 @@ Code CodeOf(const std::function<void()>& call) {
 
 TEST(Segment, AllPlanesComeBack) {
   const SegmentShape shape = SampleShape();
-  const auto [segment, pieces, entries, keys] = SampleSegment();
+  const WrittenSegment written = SampleSegment();
+  const Bytes& segment = written.object;
+  const std::vector<Piece>& pieces = written.pieces;
   ASSERT_EQ(pieces.size(), 2U);
   const ScanRange first = OpenScan(ScanOf(segment, pieces[0]), pieces[0]);
   ASSERT_EQ(first.count(), 2U);
@@ -74,9 +82,10 @@ TEST(Segment, AllPlanesComeBack) {
   EXPECT_EQ(extension.factors(1).error, 0.5F);
   EXPECT_EQ(ValueAt<uint64_t>(extension.code(1), 0), 0b11U);
 
-  const MetadataRange metadata(MetadataOf(segment, pieces[0]), pieces[0], shape, kKey);
-  EXPECT_THAT(metadata.row(0), ElementsAre(2));
-  EXPECT_EQ(metadata.row(1).size(), 9U);
+  const ColumnRange column = OpenColumn(written, pieces[0], 0);
+  EXPECT_EQ(column.value(0).tag, ValueTag::kTrue);
+  EXPECT_EQ(column.value(1).integer, 5);
+  EXPECT_EQ(OpenColumn(written, pieces[1], 0).value(0).tag, ValueTag::kNull);
 
   const size_t raw_bytes = RawBytes(shape.raw, 2);
   float vector[2];
@@ -86,12 +95,14 @@ TEST(Segment, AllPlanesComeBack) {
 }
 
 TEST(Segment, PlanesLieInOrderOfUse) {
-  const auto [segment, pieces, entries, keys] = SampleSegment();
+  const auto [segment, pieces, columns, summaries, entries, keys] = SampleSegment();
   EXPECT_EQ(pieces[0].scan_offset, kHeaderSize);
   EXPECT_EQ(pieces[1].scan_offset, pieces[0].extension_offset() + pieces[0].extension_length);
-  EXPECT_EQ(pieces[0].metadata_offset, pieces[1].extension_offset() + pieces[1].extension_length);
-  EXPECT_EQ(pieces[1].metadata_offset, pieces[0].metadata_offset + pieces[0].metadata_length);
-  EXPECT_EQ(pieces[0].raw_offset, pieces[1].metadata_offset + pieces[1].metadata_length);
+  const ColumnPlace& first = columns.Of(pieces[0], 1)[0];
+  const ColumnPlace& second = columns.Of(pieces[1], 1)[0];
+  EXPECT_EQ(first.offset, pieces[1].extension_offset() + pieces[1].extension_length);
+  EXPECT_EQ(second.offset, first.offset + first.length);
+  EXPECT_EQ(pieces[0].raw_offset, second.offset + second.length);
   EXPECT_EQ(pieces[1].raw_offset, pieces[0].raw_offset + 2 * RawBytes(RawPlane::kFloat16, 2));
   EXPECT_EQ(keys.offset, pieces[1].raw_offset + RawBytes(RawPlane::kFloat16, 2));
   EXPECT_EQ(segment.size(), keys.offset + MostKeyPlaneBytes(KeyKind::kText, 3, 0, 0) + 3) << "the first key is empty";
@@ -107,7 +118,9 @@ class RandomPiece {
     for (size_t i = 0; i < count; ++i) {
       const size_t width = KeyWidth(shape.key_kind);
       keys_.emplace_back(width > 0 ? width : random_.Below(20), static_cast<uint8_t>(i));
-      rows_.emplace_back(random_.Below(9), static_cast<uint8_t>(i));
+      testing::MetadataWriter row;
+      for (size_t column = 0; column < shape.metadata_columns; ++column) AddValue(row, column);
+      rows_.push_back(row.row());
       for (size_t w = 0; w < words; ++w) signs_.push_back(random_.Next());
       for (size_t w = 0; w < words * (shape.codes.bits - 1); ++w) extensions_.push_back(random_.Next());
       // Whole numbers, which a half holds.
@@ -128,7 +141,8 @@ class RandomPiece {
   }
   const std::vector<Entry>& entries() const { return entries_; }
 
-  void ExpectIn(const Bytes& segment, const Piece& piece) const {
+  void ExpectIn(const WrittenSegment& written, const Piece& piece) const {
+    const Bytes& segment = written.object;
     const ScanRange scan = OpenScan(ScanOf(segment, piece), piece, shape_);
     ASSERT_EQ(scan.count(), count_);
     const size_t words = shape_.codes.words();
@@ -146,10 +160,21 @@ class RandomPiece {
     EXPECT_EQ(piece.scan_length, ScanLength(shape_, count_, key_bytes));
     EXPECT_EQ(piece.extension_length, ExtensionLength(shape_, count_));
     ExpectExtension(segment, piece);
-    ExpectRest(segment, piece);
+    ExpectColumns(written, piece);
+    ExpectRaw(segment, piece);
   }
 
  private:
+  void AddValue(testing::MetadataWriter& row, size_t column) {
+    const uint64_t number = random_.Below(30);
+    if (number == 0) {
+      row.Null();
+    } else if (column % 2 == 0) {
+      row.Integer(static_cast<int64_t>(number));
+    } else {
+      row.Text(std::string(number / 2, 'x'));
+    }
+  }
   void ExpectExtension(const Bytes& segment, const Piece& piece) const {
     if (shape_.codes.bits == 1) return;
     const ExtensionRange extension(ExtensionOf(segment, piece), piece, shape_, kKey);
@@ -159,13 +184,26 @@ class RandomPiece {
       EXPECT_EQ(std::memcmp(extension.code(i), entries_[i].extension.data(), shape_.codes.extension_bytes()), 0);
     }
   }
-  void ExpectRest(const Bytes& segment, const Piece& piece) const {
-    if (shape_.has_metadata) {
-      const MetadataRange metadata(MetadataOf(segment, piece), piece, shape_, kKey);
-      for (size_t i = 0; i < count_; ++i) EXPECT_TRUE(std::ranges::equal(metadata.row(i), entries_[i].metadata));
-    } else {
-      EXPECT_EQ(piece.metadata_offset + piece.metadata_length, 0U);
+  // Rows put together from their columns are those that came, and the summaries are those of their values.
+  void ExpectColumns(const WrittenSegment& written, const Piece& piece) const {
+    std::vector<Bytes> rows(count_);
+    for (uint32_t column = 0; column < shape_.metadata_columns; ++column) {
+      const ColumnRange range = OpenColumn(written, piece, column, shape_);
+      SummaryBuilder builder;
+      for (size_t i = 0; i < count_; ++i) {
+        range.AppendValue(i, rows[i]);
+        Bytes value;
+        range.AppendValue(i, value);
+        builder.Add(value);
+      }
+      Bytes summary;
+      builder.AppendTo(summary);
+      const ColumnPlace& place = written.columns.Of(piece, shape_.metadata_columns)[column];
+      EXPECT_TRUE(std::ranges::equal(written.columns.SummaryBytes(place).first(summary.size()), summary));
     }
+    if (shape_.metadata_columns > 0) EXPECT_EQ(rows, rows_);
+  }
+  void ExpectRaw(const Bytes& segment, const Piece& piece) const {
     const size_t raw_bytes = RawBytes(shape_.raw, shape_.codes.dimensions);
     std::vector<float> vector(shape_.codes.dimensions);
     for (size_t i = 0; i < count_ && raw_bytes > 0; ++i) {
@@ -219,7 +257,7 @@ TEST(Segment, EveryShapeComesBack) {
           shape.codes = {.dimensions = dimensions, .bits = bits};
           shape.key_kind = keys;
           shape.raw = raw;
-          shape.has_metadata = bits % 2 == 0;
+          shape.metadata_columns = static_cast<size_t>(bits % 4);
           SCOPED_TRACE(::testing::Message() << dimensions << " dimensions, " << bits << " bits, keys "
                                             << static_cast<int>(keys) << ", raw " << static_cast<int>(raw));
           const RandomPiece first(shape, 11);
@@ -229,9 +267,9 @@ TEST(Segment, EveryShapeComesBack) {
           writer.AddPiece(3, second.entries());
           const uint64_t size = writer.size();
           const WrittenSegment segment = writer.Finish();
-          if (keys == KeyKind::kText) {
+          if (keys == KeyKind::kText || shape.metadata_columns > 0) {
             ASSERT_LE(segment.object.size(), size);
-            ASSERT_GE(segment.object.size() + 100, size);
+            ASSERT_GE(segment.object.size() + 100 + 400 * shape.metadata_columns, size);
           } else {
             ASSERT_EQ(segment.object.size(), size);
           }
@@ -239,8 +277,8 @@ TEST(Segment, EveryShapeComesBack) {
           EXPECT_EQ(segment.pieces[1].list_id, 3U);
           EXPECT_EQ(segment.pieces[1].first, 11U);
           EXPECT_EQ(segment.entries, 19U);
-          first.ExpectIn(segment.object, segment.pieces[0]);
-          second.ExpectIn(segment.object, segment.pieces[1]);
+          first.ExpectIn(segment, segment.pieces[0]);
+          second.ExpectIn(segment, segment.pieces[1]);
           ExpectKeys(segment, shape, {&first, &second});
         }
       }
@@ -253,7 +291,7 @@ TEST(Segment, EntryBytesAreWhatEntriesTake) {
   SegmentShape shape = SampleShape();
   shape.codes = {.dimensions = 100, .bits = 4};
   shape.key_kind = KeyKind::kUuid;
-  shape.has_metadata = false;
+  shape.metadata_columns = 0;
   const RandomPiece piece(shape, 8);
   SegmentWriter writer(shape);
   writer.AddPiece(0, piece.entries());
@@ -268,7 +306,9 @@ TEST(Segment, EntryBytesAreWhatEntriesTake) {
 
 // A range that arrives at an odd address is as good as any.
 TEST(Segment, AnyAlignment) {
-  const auto [segment, pieces, entries, keys] = SampleSegment();
+  const WrittenSegment written = SampleSegment();
+  const Bytes& segment = written.object;
+  const std::vector<Piece>& pieces = written.pieces;
   for (size_t shift = 0; shift < 8; ++shift) {
     Bytes scan_bytes(shift);
     Append(scan_bytes, ScanOf(segment, pieces[0]));
@@ -278,7 +318,85 @@ TEST(Segment, AnyAlignment) {
     Append(extension_bytes, ExtensionOf(segment, pieces[0]));
     const ExtensionRange extension(ByteView(extension_bytes).subspan(shift), pieces[0], SampleShape(), kKey);
     EXPECT_EQ(extension.factors(0).error, 0.125F);
+    const ColumnPlace& place = written.columns.Of(pieces[0], 1)[0];
+    Bytes column_bytes(shift);
+    Append(column_bytes, RangeOf(segment, place.offset, place.length));
+    const ColumnRange column(ByteView(column_bytes).subspan(shift), place, 0, pieces[0], SampleShape(), kKey);
+    EXPECT_EQ(column.value(1).integer, 5);
   }
+}
+
+// All ranges of a column side by side, whatever the pieces.
+TEST(Segment, ColumnsLieOneBehindTheOther) {
+  SegmentShape shape = SampleShape();
+  shape.metadata_columns = 3;
+  const RandomPiece first(shape, 40);
+  const RandomPiece second(shape, 1);
+  SegmentWriter writer(shape);
+  writer.AddPiece(1, first.entries());
+  writer.AddPiece(2, second.entries());
+  const WrittenSegment written = writer.Finish();
+  const std::vector<Piece>& pieces = written.pieces;
+  uint64_t end = pieces[1].extension_offset() + pieces[1].extension_length;
+  for (size_t column = 0; column < 3; ++column) {
+    for (const Piece& piece : pieces) {
+      EXPECT_EQ(written.columns.Of(piece, 3)[column].offset, end);
+      end += written.columns.Of(piece, 3)[column].length;
+    }
+  }
+  EXPECT_EQ(pieces[0].raw_offset, end);
+  // Of the whole segment: 41 integers, texts, integers.
+  Decoder decoder(written.summaries, kKey);
+  EXPECT_EQ(ReadSummary(decoder, 41).form, SummaryForm::kRange);
+  EXPECT_EQ(ReadSummary(decoder, 41).entries, 41U);
+  EXPECT_EQ(ReadSummary(decoder, 41).form, SummaryForm::kRange);
+  EXPECT_EQ(decoder.left(), 0U);
+}
+
+TEST(Segment, ColumnsOfAPieceAreCopiedWithTheirSummaries) {
+  SegmentShape shape = SampleShape();
+  shape.metadata_columns = 2;
+  SegmentWriter writer(shape);
+  for (uint32_t list = 0; list < 3; ++list) writer.AddPiece(list, RandomPiece(shape, 5 + 20 * list).entries());
+  const WrittenSegment written = writer.Finish();
+  ColumnTable copy;
+  std::vector<Piece> pieces;
+  for (const size_t i : {2, 0, 1, 2}) {
+    pieces.push_back(written.pieces[i]);
+    copy.Append(written.columns, 2, pieces.back());
+    EXPECT_EQ(pieces.back().columns, 2 * (pieces.size() - 1));
+    EXPECT_TRUE(
+        std::ranges::equal(copy.SummariesOf(pieces.back(), 2), written.columns.SummariesOf(written.pieces[i], 2)));
+    for (size_t column = 0; column < 2; ++column) {
+      const ColumnPlace& from = written.columns.Of(written.pieces[i], 2)[column];
+      const ColumnPlace& to = copy.Of(pieces.back(), 2)[column];
+      EXPECT_EQ(to.offset, from.offset);
+      EXPECT_EQ(to.length, from.length);
+      const uint32_t count = pieces.back().count;
+      EXPECT_EQ(ViewSummary(copy.SummaryBytes(to), count).form,
+                ViewSummary(written.columns.SummaryBytes(from), count).form);
+    }
+  }
+  Piece without = {.count = 1};
+  copy.Append({}, 0, without);
+  EXPECT_EQ(copy.places.size(), 8U);
+  EXPECT_TRUE(copy.SummariesOf(without, 0).empty());
+}
+
+TEST(Segment, RowsOfAnotherNumberOfColumnsAreRefused) {
+  SegmentShape shape = SampleShape();
+  shape.metadata_columns = 2;
+  std::vector<Entry> entries = testing::SampleEntries(shape);
+  entries.resize(1);
+  for (const Bytes& row : {Bytes{}, Bytes{1}, Bytes{1, 2, 0}, Bytes{1, 3, 0}, Bytes{1, 10}}) {
+    entries[0].metadata = row;
+    SegmentWriter writer(shape);
+    EXPECT_EQ(CodeOf([&] { writer.AddPiece(0, entries); }), Code::kCorrupted) << ToHex(row);
+  }
+  const Bytes good = {1, 0};
+  entries[0].metadata = good;
+  SegmentWriter writer(shape);
+  EXPECT_EQ(CodeOf([&] { writer.AddPiece(0, entries); }), Code::kOk);
 }
 
 TEST(Segment, WriterRefusesWhatNoReaderTakes) {
@@ -301,7 +419,7 @@ TEST(Segment, RawVectorsAreReadAlone) {
   SegmentShape shape = SampleShape();
   for (const RawPlane raw : {RawPlane::kFloat16, RawPlane::kFloat32}) {
     shape.raw = raw;
-    const auto [segment, pieces, entries, keys] = SampleSegment(shape);
+    const auto [segment, pieces, columns, summaries, entries, keys] = SampleSegment(shape);
     const size_t length = RawBytes(raw, 2);
     const uint64_t first = pieces[0].raw_offset;
     const uint64_t second = first + length;
@@ -328,7 +446,8 @@ TEST(Segment, HalvesRoundAndNeverTurnInfinite) {
   shape.codes = {.dimensions = 4, .bits = 1};
   const uint64_t signs[] = {0};
   const float vector[] = {3.14159274F, 1e6F, -3e38F, 0x1.8p-24F};
-  const Entry entry{.key = {}, .signs = signs, .vector = vector};
+  const Bytes row = {0};
+  const Entry entry{.key = {}, .signs = signs, .vector = vector, .metadata = row};
   SegmentWriter writer(shape);
   writer.AddPiece(0, {&entry, 1});
   const WrittenSegment written = writer.Finish();

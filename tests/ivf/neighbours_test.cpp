@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -40,17 +41,28 @@ Case MakeCase(float offset) {
   return made;
 }
 
+// Without the distances.
+std::vector<std::vector<ListPair>> ListsOf(const std::vector<std::vector<NearRow>>& rows) {
+  std::vector<std::vector<ListPair>> lists(rows.size());
+  for (size_t q = 0; q < rows.size(); ++q) {
+    for (const NearRow& row : rows[q]) lists[q].push_back(row.lists);
+  }
+  return lists;
+}
+
 std::vector<std::vector<ListPair>> Found(const Case& from, size_t block, int threads) {
   NeverStop stop;
   NeighbourLists neighbours(from.queries, kWidth, from.sampled, kNearest);
   for (size_t begin = 0; begin < kRows; begin += block) {
     const size_t count = std::min(block, kRows - begin);
     const std::span<const uint32_t> seconds(from.second_lists);
-    neighbours.Add(std::span(from.rows).subspan(begin * kWidth, count * kWidth), begin,
+    std::vector<uint64_t> numbers(count);
+    std::iota(numbers.begin(), numbers.end(), begin);
+    neighbours.Add(std::span(from.rows).subspan(begin * kWidth, count * kWidth), numbers,
                    std::span(from.lists).subspan(begin, count),
                    seconds.empty() ? seconds : seconds.subspan(begin, count), threads, stop);
   }
-  return neighbours.Take();
+  return ListsOf(neighbours.Take());
 }
 
 TEST(NeighbourLists, AreThoseOfBruteForceWithoutTheRowItself) {
@@ -69,6 +81,23 @@ TEST(NeighbourLists, AreThoseOfBruteForceWithoutTheRowItself) {
       ASSERT_EQ(found[q].size(), kNearest);
       for (size_t k = 0; k < kNearest; ++k)
         EXPECT_EQ(found[q][k], (ListPair{all[k].second, all[k].second})) << offset << " " << q << " " << k;
+    }
+  }
+}
+
+TEST(NeighbourLists, KnowTheirDistances) {
+  const Case made = MakeCase(100);
+  NeverStop stop;
+  NeighbourLists neighbours(made.queries, kWidth, made.sampled, kNearest);
+  std::vector<uint64_t> numbers(kRows);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  neighbours.Add(made.rows, numbers, made.lists, {}, 2, stop);
+  const auto found = neighbours.Take();
+  for (size_t q = 0; q < found.size(); ++q) {
+    for (const NearRow& row : found[q]) {
+      const double distance =
+          testing::SquaredDistance(Row(made.queries, kWidth, q), Row(made.rows, kWidth, row.lists.first / 5));
+      EXPECT_NEAR(row.squared_distance, distance, 1e-3 * (1 + distance));
     }
   }
 }
@@ -98,8 +127,8 @@ TEST(NeighbourLists, AreFewerWhenRowsAreFew) {
   NeverStop stop;
   const std::vector<float> rows = {0, 1, 2};
   NeighbourLists neighbours(std::vector<float>{1}, 1, std::vector<uint64_t>{1}, 10);
-  neighbours.Add(rows, 0, std::vector<uint32_t>{7, 8, 9}, {}, 1, stop);
-  const std::vector<std::vector<ListPair>> expected = {{{7, 7}, {9, 9}}};  // equally near: by number
+  neighbours.Add(rows, std::vector<uint64_t>{0, 1, 2}, std::vector<uint32_t>{7, 8, 9}, {}, 1, stop);
+  const std::vector<std::vector<NearRow>> expected = {{{{7, 7}, 1}, {{9, 9}, 1}}};  // equally near: by number
   EXPECT_EQ(neighbours.Take(), expected);
 }
 

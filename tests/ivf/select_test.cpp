@@ -35,8 +35,8 @@ Selection Plain(const std::vector<float>& values, float limit) {
 Selection ByKernel(const std::vector<float>& values, float limit) {
   Selection selection;
   selection.numbers.resize(values.size());
-  selection.numbers.resize(kernels::SelectAtMost(values.data(), values.size(), limit, selection.numbers.data(),
-                                                 &selection.least_rest));
+  selection.numbers.resize(
+      kernels::SelectAtMost(values.data(), values.size(), limit, selection.numbers.data(), &selection.least_rest));
   return selection;
 }
 

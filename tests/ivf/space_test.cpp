@@ -85,5 +85,21 @@ TEST(AssignmentSpace, PutsRowsAndQueriesOfInnerProductsOnOneSphere) {
   EXPECT_EQ(Placed(space, zero, true), std::vector<float>(11, 0.0f));
 }
 
+TEST(AssignmentSpace, TurnsScoresIntoItsDistances) {
+  Random random(4);
+  for (const Metric metric : {Metric::kCosine, Metric::kL2, Metric::kInnerProduct}) {
+    const AssignmentSpace space{metric, 12, 9.0};
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      const std::vector<float> query = NormalVector(random, 12, 1 + repeat % 3);
+      const std::vector<float> row = NormalVector(random, 12, 1.5);
+      const double distance = ExactDistance(metric, query, row);
+      const double score = metric == Metric::kL2 ? distance * distance : distance;
+      const double placed = std::sqrt(testing::SquaredDistance(Placed(space, query, true), Placed(space, row, false)));
+      EXPECT_NEAR(space.DistanceOfScore(score, Norm(query)), placed, 1e-4 * (1 + placed));
+    }
+  }
+  EXPECT_EQ((AssignmentSpace{Metric::kInnerProduct, 2, 5.0}.DistanceOfScore(0, 0)), 5);
+}
+
 }  // namespace
 }  // namespace s3v
