@@ -1,6 +1,7 @@
 """Filtered queries, measured: see measure_filters.py. Called by bench/filters."""
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -33,6 +34,7 @@ class Amounts:
         self.given = QUICK_QUERIES if quick else GIVEN_QUERIES
         self.counted = 30 if quick else COUNTED
         self.peers = 20 if quick else PEER_QUERIES
+        self.counted_again = self.peers // 2  # with indexed columns
 
 
 def no_filter(data, made, sets):
@@ -98,12 +100,12 @@ def measure_peers(bench, data, table, columns, sets, peers, count):
         return measure_filters.spread(tasks, min(most or count, count))
 
     for peer in [peer for peer in filtered.PEERS if peer in peers]:
-        if peer not in filtered.EXACT and "build" not in result:
-            say(f"building HNSW, pgvector {copy.version}")
-            result["build"] = copy.build() | {"version": copy.version}
         started = time.monotonic()
         try:
-            with copy.indexed(indexable(columns) if peer == "exact_by_index" else []):
+            if peer not in filtered.EXACT and "build" not in result:
+                say(f"building HNSW, pgvector {copy.version}")
+                result["build"] = copy.build() | {"version": copy.version}
+            with copy.indexed(indexable(columns)) if peer == "exact_by_index" else contextlib.nullcontext():
                 told = filtered.measure(bench, data, copy, peer, sets, choose, measure_filters.figures_of)
             result[peer] = {"sets": told}
         except contest.Skipped as skipped:
@@ -120,13 +122,13 @@ def measure_peers(bench, data, table, columns, sets, peers, count):
 def measure_s3v(bench, data, indexes, sets, before, judge, amounts, plain_set, columns, table, folder):
     """No filter, every filter set, and these again with indexed columns."""
 
-    def contender():
-        return measure_filters.Contender(bench, indexes, data, before, judge, amounts.counted)
+    def contender(counted):
+        return measure_filters.Contender(bench, indexes, data, before, judge, counted)
 
     figures = {"always_true": measure_filters.always_true(bench, indexes.near, data, plain_set.tasks)}
     if indexes.far:
         figures["state"] = measure_filters.same_state(bench, before, data, indexes.far, folder, plain_set.tasks)
-    asking = contender()
+    asking = contender(amounts.counted)
     say(f"s3v without a filter, {len(plain_set.tasks)} queries")
     plain = measure_filters.plain_records(asking, plain_set)
     figures["no_filter"] = measure_filters.figures_of(list(plain.values())) | {"share": 1.0}
@@ -135,7 +137,7 @@ def measure_s3v(bench, data, indexes, sets, before, judge, amounts, plain_set, c
     asking.close()
 
     def again():
-        asking = contender()
+        asking = contender(amounts.counted_again)
         figures = measure_filters.measure_sets(asking, sets, plain, amounts.peers)
         asking.close()
         return figures

@@ -80,7 +80,7 @@ class Asker:
 
 
 class Judge:
-    """Counts hits that may not be: outside of their condition, twice, out of order, or with another distance than theirs."""
+    """Notes hits that may not be: outside of their condition, twice, out of order, with a distance not theirs."""
 
     def __init__(self, bench, table, data):
         self._session, self._table, self._data = bench.connect(), table, data
@@ -260,7 +260,10 @@ def same_state(bench, before, data, index, folder, tasks):
         for name, traffic in (("here", seen), ("new_session", again)):
             told[name].append([traffic["requests"], traffic["bytes"]])
     asker.close()
-    return told | {"equal": told["here"] == told["new_session"]}
+    # Where an index has few lists, the one of the other query may be one of this query's, too.
+    pairs = list(zip(told["here"], told["new_session"]))
+    equal = sum(here == again for here, again in pairs)
+    return told | {"equal": 2 * equal >= len(pairs) and all(again[1] <= here[1] for here, again in pairs)}
 
 
 def always_true(bench, index, data, tasks):

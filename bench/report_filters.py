@@ -11,6 +11,8 @@ RECALL_GOAL = 0.95
 BYTES_GOALS = ((0.0099, 4), (0.0, 16))
 ALWAYS_TRUE_GOAL = 1.2
 SOURCE = "s3v, columns indexed"
+DASHED = (SOURCE, LABELS["exact_by_index"], LABELS["strict_order"])  # they often lie upon the line before them
+SMALLEST = 0.1  # on logarithmic axes: what takes no byte and no request is drawn here
 
 
 def percent(share):
@@ -34,7 +36,7 @@ def verdicts(told):
             value = told["recall"][half]
             found.append((f"recall@10, {half} queries", value, f">= {RECALL_GOAL}", value >= RECALL_GOAL))
         found.append(("queries with fewer hits than there are", told["short"], "0", told["short"] == 0))
-    if "bytes_p95" in told["ratios"]:
+    if "bytes_p95" in told["ratios"] and told["share"] > 0:
         value, times = told["ratios"]["bytes_p95"], bytes_goal(told["share"])
         found.append(("p95 bytes, to no filter", value, f"<= {times} x", value <= times))
     if told["counted"]:
@@ -66,7 +68,7 @@ def goals_of(figures):
         told = figures["state"]
         what = "GETs and bytes as in a new session, navigation cached"
         goals.append(
-            {"figure": what, "value": [told["here"], told["new_session"]], "goal": "equal", "met": told["equal"]}
+            {"figure": what, "value": [told["here"], told["new_session"]], "goal": "as many", "met": told["equal"]}
         )
     return goals
 
@@ -220,7 +222,7 @@ def lines_of(figures, kind, value, only=None):
             told = of_name.get(f"{kind} {100 * width / PLACES:g} %", {})
             if told.get("recall") and value(told) is not None:
                 points.append((100 * width / PLACES, value(told)))
-        lines.append(plots.Line(name, points, [f"{x:g} %: {y:,.4g}" for x, y in points], dashed=name == SOURCE))
+        lines.append(plots.Line(name, points, [f"{x:g} %: {y:,.4g}" for x, y in points], dashed=name in DASHED))
     return lines
 
 
@@ -240,11 +242,11 @@ def panels(title, figures, label, value, level=None, only=None, recall=False):
         if recall:
             y_axis = plots.Axis(label, lowest=0.0, highest=1.0)
         else:
-            y_axis = plots.Axis(label, logarithmic=True, lowest=max(1e-3, min(values)), highest=max(values))
+            y_axis = plots.Axis(label, logarithmic=True, lowest=max(SMALLEST, min(values)), highest=max(values))
         x_axis = plots.Axis("% of the rows that pass", logarithmic=True)
         if not recall:
             lines = [
-                plots.Line(one.name, [(x, max(1e-3, y)) for x, y in one.points], one.labels, one.dashed)
+                plots.Line(one.name, [(x, max(SMALLEST, y)) for x, y in one.points], one.labels, one.dashed)
                 for one in lines
             ]
         drawn.append(plots.draw(f"{title}, {kind}", x_axis, y_axis, lines, level))

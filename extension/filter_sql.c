@@ -306,7 +306,7 @@ put_all(Writer *writer, const S3vColumn *column, JsonbContainer *container)
 	JsonbIterator *iterator = JsonbIteratorInit(container);
 	Mark		start = mark_here(writer);
 	bool		some = false;
-	JsonbValue	name;
+	JsonbValue	name = {.type = jbvNull};
 	JsonbValue	value;
 	JsonbIteratorToken token;
 

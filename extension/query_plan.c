@@ -6,7 +6,7 @@
 
 #include "access/table.h"
 #include "catalog/pg_class.h"
-#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/spccache.h"

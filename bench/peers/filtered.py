@@ -64,10 +64,11 @@ class Table:
             for column in columns:
                 session.run(f"CREATE INDEX {self.name}_{column} ON {self.name} ({column})")
             session.run(f"VACUUM (ANALYZE) {self.name}")
-        yield
-        with self._bench.connect() as session:
-            for column in columns:
-                session.run(f"DROP INDEX {self.name}_{column}")
+            try:
+                yield
+            finally:
+                for column in columns:
+                    session.run(f"DROP INDEX {self.name}_{column}")
 
     def build(self):
         index = f"{self.name}_hnsw"

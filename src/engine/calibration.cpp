@@ -11,6 +11,12 @@ namespace {
 // Measured in docs/design/probing.md: so much of what is missing to full recall is added to the target.
 constexpr double kMargin = 0.4;
 
+// The same for filters, whose two steps find what the other misses.
+constexpr double kFirstStep = 0.2;
+constexpr double kSecondStep = 0.5;
+
+double Toward1(double recall, double part) { return recall + part * (1 - recall); }
+
 // With each query's matches in one list, though they may lie in two.
 NeighboursByLevel InFirstLists(NeighboursByLevel neighbours) {
   for (auto& level : neighbours) {
@@ -30,7 +36,7 @@ std::vector<CalibrationQuery> QueriesOf(std::span<const std::vector<RankedList>>
 
 }  // namespace
 
-double CalibrationTarget(double recall) { return recall + kMargin * (1 - recall); }
+double CalibrationTarget(double recall) { return Toward1(recall, kMargin); }
 
 ProbeRule ChooseRule(std::span<const std::vector<RankedList>> rankings, const NeighboursByLevel& neighbours,
                      std::span<const uint32_t> list_sizes, const LevelCounts& counts, size_t copies, double recall) {
@@ -43,7 +49,7 @@ ProbeRule ChooseRule(std::span<const std::vector<RankedList>> rankings, const Ne
     ProbePoint point = Calibrate(queries, list_sizes, k, target);
     const FilteredLists lists{
         .sizes = list_sizes, .matches = counts.Of(level), .k = kCalibrationNeighbours, .copies = copies};
-    CalibrateFiltered(queries, lists, target, CalibrationTarget(target), &point);
+    CalibrateFiltered(queries, lists, Toward1(recall, kFirstStep), Toward1(recall, kSecondStep), &point);
     if (rule.points.empty() || point.entries > rule.points.back().entries) rule.points.push_back(point);
   }
   return rule;

@@ -1,6 +1,7 @@
 #include "engine/matches.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "format/coding.h"
 
@@ -8,6 +9,7 @@ namespace s3v {
 namespace {
 
 constexpr size_t kWordBits = 64;
+constexpr float kDoubt = 4;  // a guess may be so many times too high
 
 }  // namespace
 
@@ -42,16 +44,29 @@ void Matches::Judge(uint32_t number, State& state) {
       state = {.kind = Kind::kAll, .matches = static_cast<float>(piece.count)};
       break;
     case MatchOutlook::Kind::kSome:
-      state = {.kind = Kind::kGuessed, .matches = static_cast<float>(outlook.share * piece.count)};
+      state = {.kind = outlook.is_counted ? Kind::kCounted : Kind::kGuessed,
+               .matches = static_cast<float>(outlook.share * piece.count)};
       break;
   }
+}
+
+double Matches::Expected(uint32_t piece) {
+  const State& state = StateOf(piece);
+  return state.kind == Kind::kGuessed ? state.matches * (1 + found_) / (1 + guessed_) : state.matches;
+}
+
+double Matches::Chance(uint32_t piece) {
+  if (StateOf(piece).kind == Kind::kGuessed) return 1 - std::exp(-Expected(piece) / kDoubt);
+  return StateOf(piece).matches > 0 ? 1 : 0;
 }
 
 void Matches::Decide(uint32_t piece, std::span<const ColumnRange> columns) {
   const uint32_t count = navigation_.pieces[piece].count;
   passing_.resize(std::max<size_t>(passing_.size(), count));
   filter_.MatchAll(columns, std::span(passing_).first(count));
-  State& state = states_[piece];
+  State& state = StateOf(piece);
+  const bool was_guessed = state.kind == Kind::kGuessed;
+  if (was_guessed) guessed_ += state.matches;
   state = {.kind = Kind::kDecided, .first_word = static_cast<uint32_t>(bits_.size())};
   bits_.resize(bits_.size() + (count + kWordBits - 1) / kWordBits);
   uint64_t* words = bits_.data() + state.first_word;
@@ -61,6 +76,7 @@ void Matches::Decide(uint32_t piece, std::span<const ColumnRange> columns) {
     matches += passing_[i];
   }
   state.matches = static_cast<float>(matches);
+  if (was_guessed) found_ += matches;
 }
 
 void Matches::Get(uint32_t piece, std::span<uint8_t> passing) {

@@ -6,6 +6,9 @@
 namespace s3v {
 namespace {
 
+constexpr double kFewKeys = 10;  // for each match that is wanted
+constexpr size_t kGrowth = 4;
+
 constexpr double kMostLeftOut = 0.9;  // of the rows, as far as the first wave is concerned
 
 // As lists are ranked.
@@ -36,14 +39,60 @@ QuerySearch::QuerySearch(const Navigation& navigation, std::span<const float> qu
 size_t QuerySearch::WantedLists() {
   if (is_exhausted() || HasAllOfOnly()) return read_;
   size_t wanted = std::min(options_.probes, list_count());
-  if (wanted == 0) {
-    const Start start = FindStart();
-    wanted = !start.is_met ? list_count() : is_narrowed() ? MatchesFirst(start) : EntriesFirst(start);
-  }
+  if (wanted == 0) wanted = is_narrowed() ? ListsByMatches() : ListsByEntries();
   // What was read holds less than it was expected to.
   if (wanted <= read_ && scan.candidates.waiting() < options_.k)
     wanted = std::min(2 * std::max<size_t>(read_, 1), list_count());
-  return std::max(wanted, read_);
+  return std::clamp(wanted, read_, list_count());
+}
+
+// As if nothing narrowed the search.
+size_t QuerySearch::ListsByEntries() {
+  const double needed = WantedEntries();
+  double entries = 0;
+  size_t rank = 0;
+  while (rank + 1 < list_count() && (entries += navigation_.list_sizes[ranked(rank).list]) < needed) ++rank;
+  const ProbePoint point = navigation_.state.rule.At(static_cast<double>(options_.k));
+  const size_t lists = CountProbes(ranking_.ranked(), rank, point);
+  if (lists < ranking_.ranked().size() || lists == list_count()) return lists;
+  ranking_.RankAll();
+  return CountProbes(ranking_.ranked(), rank, point);
+}
+
+// First by the centroid of the list with the k-th match; once these lists were read, by that match.
+size_t QuerySearch::ListsByMatches() {
+  if (lists_bounded_ > 0 && HasFound()) return lists_bounded_;
+  const size_t unfiltered = ListsByEntries();
+  if (HoldMatchesOnly(unfiltered)) return unfiltered;
+  // Few keys may lie anywhere, and all be found soon.
+  if (AreKeysFew()) return std::max(unfiltered, kGrowth * read_);
+  const Start start = FindStart();
+  if (!start.is_met) return list_count();
+  const ProbePoint point = navigation_.state.rule.At(start.entries);
+  double farthest = 0;
+  for (size_t rank = 0; rank <= start.rank; ++rank) farthest = std::max(farthest, DistanceOf(rank));
+  const size_t lists = std::max(start.rank + 1, ListsWithin(farthest + point.margin));
+  if (!HasFound()) return lists;
+  lists_bounded_ = std::max(lists, ListsWithin(DistanceOfFound() + point.bound));
+  return lists_bounded_;
+}
+
+bool QuerySearch::AreKeysFew() const {
+  return options_.only != nullptr && static_cast<double>(options_.only->size()) < kFewKeys * WantedMatches();
+}
+
+// Whether k matches are among the entries that were read.
+bool QuerySearch::HasFound() const { return static_cast<double>(scan.matched) >= WantedMatches(); }
+
+bool QuerySearch::HoldMatchesOnly(size_t lists) {
+  if (options_.only != nullptr) return false;
+  for (size_t rank = 0; rank < lists; ++rank) {
+    const uint32_t list = ranked(rank).list;
+    for (uint32_t piece = navigation_.first_piece[list]; piece < navigation_.first_piece[list + 1]; ++piece) {
+      if (!matches_->AreAll(piece)) return false;
+    }
+  }
+  return true;
 }
 
 QuerySearch::Start QuerySearch::FindStart() {
@@ -51,33 +100,13 @@ QuerySearch::Start QuerySearch::FindStart() {
   double matches = 0;
   double entries = 0;
   for (size_t rank = 0; rank < list_count(); ++rank) {
-    const double expected = ExpectedIn(rank);
-    // Lists without a match tell nothing of how densely matches lie. Where their number is a guess, so is this.
-    const double has_any = rank < read_ ? (expected > 0 ? 1 : 0) : 1 - std::exp(-expected);
-    matches += expected;
-    entries += has_any * navigation_.list_sizes[ranked(rank).list];
+    const Guess expected = ExpectedIn(rank);
+    // Lists without a match tell nothing of how densely matches lie.
+    entries += expected.chance * navigation_.list_sizes[ranked(rank).list];
+    matches += expected.matches;
     if (matches >= needed) return {true, rank, static_cast<double>(options_.k) * entries / matches};
   }
   return {};
-}
-
-size_t QuerySearch::EntriesFirst(const Start& start) {
-  const ProbePoint point = navigation_.state.rule.At(start.entries);
-  const size_t lists = CountProbes(ranking_.ranked(), start.rank, point);
-  if (lists < ranking_.ranked().size() || lists == list_count()) return lists;
-  ranking_.RankAll();
-  return CountProbes(ranking_.ranked(), start.rank, point);
-}
-
-// First by the centroid of the list with the k-th match, then by that match.
-size_t QuerySearch::MatchesFirst(const Start& start) {
-  const ProbePoint point = navigation_.state.rule.At(start.entries);
-  double farthest = 0;
-  for (size_t rank = 0; rank <= start.rank; ++rank) farthest = std::max(farthest, DistanceOf(rank));
-  const size_t lists = std::max(start.rank + 1, ListsWithin(farthest + point.margin));
-  if (lists > read_) return lists;
-  if (!farthest_.has_value()) BoundByFound(start);
-  return std::max(lists, ListsWithin(*farthest_));
 }
 
 // Of the lists in the order in which they are read.
@@ -87,36 +116,45 @@ size_t QuerySearch::ListsWithin(double distance) {
   return lists;
 }
 
-void QuerySearch::BoundByFound(const Start& start) {
-  const double copies = navigation_.shape.has_duplicates ? 2 : 1;
-  const float score = scan.candidates.NthEstimate(static_cast<size_t>(copies * static_cast<double>(options_.k)));
-  const AssignmentSpace& space = navigation_.base->space;
-  farthest_ = space.DistanceOfScore(score, Norm(vector)) + navigation_.state.rule.At(start.entries).bound;
+// Of the k-th nearest match among those found, as its code has it.
+double QuerySearch::DistanceOfFound() const {
+  const size_t copies = navigation_.shape.has_duplicates ? 2 : 1;
+  return navigation_.base->space.DistanceOfScore(scan.candidates.NthEstimate(copies * options_.k), Norm(vector));
 }
 
 double QuerySearch::DistanceOf(size_t rank) { return std::sqrt(std::max(0.0F, ranked(rank).squared_distance)); }
 
-// Of a row in two lists both entries match. Pending keys are dropped from the candidates later.
+// Of a row in two lists both entries match.
 double QuerySearch::WantedMatches() const {
-  const double copies = is_narrowed() && navigation_.shape.has_duplicates ? 2 : 1;
-  if (is_narrowed() || options_.without == nullptr) return copies * static_cast<double>(options_.k);
-  const auto left_out = static_cast<double>(options_.without->size());
+  return (navigation_.shape.has_duplicates ? 2.0 : 1.0) * static_cast<double>(options_.k);
+}
+
+// Entries that hold k besides those left out, were these spread evenly.
+double QuerySearch::WantedEntries() const {
+  const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
   const auto entries = static_cast<double>(std::max<uint64_t>(navigation_.state.entries, 1));
   return static_cast<double>(options_.k) / (1 - std::min(left_out / entries, kMostLeftOut));
 }
 
 // Matches in the list of that rank: as found, or as expected.
-double QuerySearch::ExpectedIn(size_t rank) {
+QuerySearch::Guess QuerySearch::ExpectedIn(size_t rank) {
   const uint32_t list = ranked(rank).list;
-  if (!is_narrowed()) return navigation_.list_sizes[list];
-  if (rank < read_) return scan.matched_in[list];
-  double expected = navigation_.list_sizes[list];
+  if (rank < read_) return {static_cast<double>(scan.matched_in[list]), scan.matched_in[list] > 0 ? 1.0 : 0.0};
+  Guess guess{static_cast<double>(navigation_.list_sizes[list]), 1};
   if (matches_ != nullptr) {
-    expected = 0;
+    guess = {};
+    double without = 1;
     const uint32_t end = navigation_.first_piece[list + 1];
-    for (uint32_t piece = navigation_.first_piece[list]; piece < end; ++piece) expected += matches_->Expected(piece);
+    for (uint32_t piece = navigation_.first_piece[list]; piece < end; ++piece) {
+      guess.matches += matches_->Expected(piece);
+      without *= 1 - matches_->Chance(piece);
+    }
+    guess.chance = 1 - without;
   }
-  return options_.only != nullptr ? expected * OnlyShare() : expected;
+  if (options_.only == nullptr) return guess;
+  guess.matches *= OnlyShare();
+  guess.chance *= 1 - std::exp(-guess.matches);
+  return guess;
 }
 
 // Of the entries not yet seen: so many keys that may come back are among them.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <queue>
 #include <span>
 #include <vector>
@@ -58,13 +57,21 @@ class QuerySearch {
     double entries = 0;  // that hold k matches, among lists with any
   };
   Start FindStart();
-  size_t EntriesFirst(const Start& start);
-  size_t MatchesFirst(const Start& start);
-  double ExpectedIn(size_t rank);
+  size_t ListsByEntries();
+  size_t ListsByMatches();
+  size_t ListsWithin(double distance);
+  bool HoldMatchesOnly(size_t lists);
+  bool AreKeysFew() const;
+  bool HasFound() const;
+  struct Guess {
+    double matches = 0;
+    double chance = 0;  // that there are any
+  };
+  Guess ExpectedIn(size_t rank);
   double OnlyShare() const;
   double WantedMatches() const;
-  void BoundByFound(const Start& start);
-  size_t ListsWithin(double distance);
+  double WantedEntries() const;
+  double DistanceOfFound() const;
   double DistanceOf(size_t rank);  // from the query to the centroid, in the assignment space
 
   const Navigation& navigation_;
@@ -72,7 +79,7 @@ class QuerySearch {
   Matches* const matches_;
   ListRanking ranking_;
   size_t read_ = 0;
-  std::optional<double> farthest_;  // a list that may hold a nearer match than those found; nothing: not yet known
+  size_t lists_bounded_ = 0;  // by the k-th match; 0: it was not yet found
 };
 
 }  // namespace s3v

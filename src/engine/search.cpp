@@ -14,9 +14,14 @@
 namespace s3v {
 namespace {
 
-// Columns are read before codes where these would be read in vain for such a part of their bytes.
+// Columns are read before codes where these would be read in vain for such a part of their bytes; of the second step a
+// greater one.
 constexpr double kWorthAWave = 0.2;
-constexpr uint64_t kLeastColumnBytes = 512u << 10;  // read ahead in a wave of columns
+constexpr double kWorthASecondWave = 0.4;
+
+// Columns of further lists that come in the same wave: such a part of the codes of those wanted, at least so much.
+constexpr uint64_t kCodesToColumns = 8;
+constexpr uint64_t kLeastColumnBytes = 64u << 10;
 
 }  // namespace
 
@@ -144,31 +149,34 @@ class Search::Impl {
           if (!matches_->MayHave(number)) continue;
           const auto of_piece = static_cast<double>(CodeBytes(piece));
           bytes += of_piece;
-          // Were matches spread at random.
-          if (matches_->NeedsColumns(number)) in_vain += of_piece * std::exp(-matches_->Expected(number));
+          in_vain += of_piece * (1 - matches_->Chance(number));
         }
       }
     }
-    return in_vain <= kWorthAWave * bytes;
+    const bool is_first = std::ranges::all_of(wants, [](const Want& want) { return want.query->scan.scanned == 0; });
+    return in_vain <= (is_first ? kWorthAWave : kWorthASecondWave) * bytes;
   }
 
-  // One wave: the columns of the lists that are wanted, and of those behind them while they take no more bytes than the
-  // codes that they may spare. False when the budget forbids.
+  static uint64_t EnoughAhead(uint64_t codes) { return std::max(kLeastColumnBytes, codes / kCodesToColumns); }
+
+  // One wave: the columns of the lists that are wanted, and of those behind them while they take few bytes beside the
+  // codes that they may spare; a second time, when there was less than expected, of all of them. False when the budget
+  // forbids.
   bool ReadColumnsOf(const std::vector<Want>& wants, Stop& stop) {
     std::set<uint32_t> pieces;
     uint64_t bytes = 0;
     for (const Want& want : wants) {
       uint64_t ahead = 0;
-      uint64_t spared = kLeastColumnBytes;
+      uint64_t codes = 0;
       for (size_t rank = want.query->read(); rank < want.query->list_count(); ++rank) {
         stop.Check();
-        if (rank >= want.lists && ahead > spared) break;
+        if (rank >= want.lists && ahead > (reads_ahead_ ? options_.in_flight_bytes : EnoughAhead(codes))) break;
         for (const Piece& piece : navigation_->PiecesOf(want.query->ranked(rank).list)) {
           if (!scope_.NeedsColumns(piece) || !pieces.insert(scope_.NumberOf(piece)).second) continue;
           const uint64_t of_piece = ColumnBytes(*navigation_, *options_.filter, piece);
           bytes += of_piece;
           if (rank < want.lists) {
-            spared += CodeBytes(piece);
+            codes += CodeBytes(piece);
           } else {
             ahead += of_piece;
           }
@@ -179,6 +187,7 @@ class Search::Impl {
     bytes_asked_ += bytes;
     const std::vector<uint32_t> numbers(pieces.begin(), pieces.end());
     ReadColumns(*navigation_, numbers, *matches_, store_, stop);
+    reads_ahead_ = true;
     return true;
   }
 
@@ -345,6 +354,7 @@ class Search::Impl {
   RawVectors raw_;
   std::vector<std::unique_ptr<QuerySearch>> queries_;
   std::vector<bool> is_probed_;  // by list
+  bool reads_ahead_ = false;     // columns
   uint64_t bytes_asked_ = 0;
   bool budget_reached_ = false;
   bool is_started_ = false;

@@ -78,8 +78,8 @@ class Search {
   // The next `count` candidates of a query whose lower bound is not above `worst` (the k-th exact distance that the
   // caller has), least bound first; fewer, or none, when the lists that were read hold no more of them. When more is
   // wanted than was kept, the lists are scanned again, and what comes then may lie below what came before. The first
-  // call reads the lists of all queries (one wave, unless in_flight_bytes splits it); with a filter or key sets it
-  // widens until probes >= base * selectivity^-0.25 and matches >= 10 k, or every list is read.
+  // call reads the lists of all queries: one wave, unless in_flight_bytes splits it; with a filter or `only` as a rule
+  // two, three where columns are worth reading first (engine/query_search.h).
   std::vector<Candidate> Next(size_t query, size_t count, double worst, Stop& stop);
   std::vector<Candidate> Next(size_t count, Stop& stop) {
     return Next(0, count, std::numeric_limits<double>::infinity(), stop);

@@ -39,7 +39,8 @@ using TimeParser = std::function<bool(size_t column, const std::string& text, in
 struct MatchOutlook {
   enum class Kind : uint8_t { kNone, kSome, kAll };
   Kind kind = Kind::kSome;
-  double share = 0.5;  // kNone: 0, kAll: 1
+  double share = 0.5;       // kNone: 0, kAll: 1
+  bool is_counted = false;  // kSome: just this part, no guess
 };
 
 // Immutable once compiled; all but Compile may be called from several threads.

@@ -11,8 +11,8 @@ namespace {
 
 using Kind = MatchOutlook::Kind;
 
-constexpr MatchOutlook kNone = {Kind::kNone, 0};
-constexpr MatchOutlook kAll = {Kind::kAll, 1};
+constexpr MatchOutlook kNone = {.kind = Kind::kNone, .share = 0};
+constexpr MatchOutlook kAll = {.kind = Kind::kAll, .share = 1};
 
 // How many entries meet a condition: at least and at most these for certain, and probably about so many.
 struct Matches {
@@ -24,15 +24,15 @@ struct Matches {
 };
 
 // Half an entry at least, and not all by half an entry.
-MatchOutlook Some(double share, uint32_t entries) {
+MatchOutlook Some(double share, uint32_t entries, bool is_counted = false) {
   const double half = 0.5 / entries;
-  return {Kind::kSome, std::clamp(share, half, 1 - half)};
+  return {.kind = Kind::kSome, .share = std::clamp(share, half, 1 - half), .is_counted = is_counted};
 }
 
 MatchOutlook OutlookOf(const Matches& matches, uint32_t entries) {
   if (matches.most == 0) return kNone;
   if (matches.least == entries) return kAll;
-  return Some(matches.guess / entries, entries);
+  return Some(matches.guess / entries, entries, matches.least == matches.most);
 }
 
 // ---- guesses within a range
@@ -178,6 +178,7 @@ Matches PrefixInRange(const Test& test, const ColumnSummary& range, uint32_t val
   const size_t from = CommonPrefix(least, greatest);
   const double first = TextValue(least, from, 0);
   const double last = TextValue(greatest, from, 0);
+  if (first == last) return {0, valued, valued * kUnknownShare};  // both cut before the texts differ
   const double share =
       ShareBelow(first, last, TextValue(prefix, from, 0xFF)) - ShareBelow(first, last, TextValue(prefix, from, 0));
   return {0, valued, valued * std::max(share, 1 / DistinctValues(range, valued))};

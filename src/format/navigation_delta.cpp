@@ -3,30 +3,22 @@
 #include <limits>
 
 #include "format/coding.h"
-#include "format/column.h"
-#include "format/items.h"
 #include "format/key_plane.h"
 #include "format/mask_runs.h"
 #include "format/navigation.h"
+#include "format/piece_table.h"
 
 namespace s3v {
 namespace {
 
-// Bytes of the fixed parts. What is known of the columns follows those of segments and pieces, the runs those of masks.
+// Bytes of the fixed parts. What is known of its columns follows that of a segment, the runs that of a mask.
 constexpr uint64_t kSegmentSize = sizeof(ObjectId) + sizeof(uint64_t) + 4 * sizeof(uint32_t);
-constexpr uint64_t kPieceSize = 7 * sizeof(uint32_t);
 constexpr uint64_t kMaskSize = sizeof(ObjectId) + 2 * sizeof(uint32_t);
 
-// What each metadata column takes at least: a summary of two bytes, and the place of its ranges or the length of one.
+// What each metadata column of a segment takes at least: the place of its ranges, and a summary of two bytes.
 constexpr uint64_t kSegmentColumnSize = sizeof(uint32_t) + 2;
-constexpr uint64_t kPieceColumnSize = 1 + 2;
 
-constexpr size_t kFlagFiller = 3;  // behind a flag, up to a whole u32
-
-uint32_t Narrow(uint64_t value) {
-  if (value > std::numeric_limits<uint32_t>::max()) throw Error(Code::kInternal, "a segment is larger than 4 GiB");
-  return static_cast<uint32_t>(value);
-}
+constexpr size_t kFlagFiller = 3;  // behind a flag or a small count, up to a whole u32
 
 void AppendFlag(Bytes& out, bool flag) {
   Append(out, static_cast<uint8_t>(flag));
@@ -66,11 +58,23 @@ IndexShape ReadShape(Decoder& decoder) {
   return shape;
 }
 
+// Whether a point can follow the one before it, if there is one.
+bool MakesSense(const ProbePoint& point, const ProbePoint* before) {
+  const bool are_finite = std::isfinite(point.entries) && std::isfinite(point.gap) && std::isfinite(point.margin) &&
+                          std::isfinite(point.bound);
+  return are_finite && point.entries >= 1 && point.gap >= 0 && point.most >= 1 && point.margin >= 0 &&
+         (before == nullptr || point.entries > before->entries);
+}
+
+// Throws kInternal for a rule that no reader would take.
 void AppendRule(Bytes& out, const ProbeRule& rule) {
-  if (rule.points.empty() || rule.points.size() > kMostProbePoints) {
-    throw Error(Code::kInternal, "a probe rule has " + std::to_string(rule.points.size()) + " points");
+  const size_t count = rule.points.size();
+  bool makes_sense = count >= 1 && count <= kMostProbePoints;
+  for (size_t i = 0; i < count; ++i) makes_sense &= MakesSense(rule.points[i], i > 0 ? &rule.points[i - 1] : nullptr);
+  if (!makes_sense) {
+    throw Error(Code::kInternal, "a probe rule of " + std::to_string(count) + " points makes no sense");
   }
-  Append(out, static_cast<uint8_t>(rule.points.size()));
+  Append(out, static_cast<uint8_t>(count));
   out.insert(out.end(), kFlagFiller, 0);
   for (const ProbePoint& point : rule.points) {
     Append(out, point.entries);
@@ -87,16 +91,15 @@ ProbeRule ReadRule(Decoder& decoder) {
   ProbeRule rule;
   rule.points.clear();
   for (uint8_t i = 0; i < count; ++i) {
+    const uint64_t offset = decoder.offset();
     ProbePoint point;
     point.entries = decoder.Read<float>();
     point.gap = decoder.Read<float>();
     point.most = decoder.Read<uint32_t>();
     point.margin = decoder.Read<float>();
     point.bound = decoder.Read<float>();
-    const bool ascends = point.entries > (i == 0 ? 0 : rule.points.back().entries) && std::isfinite(point.entries);
-    const bool are_finite = std::isfinite(point.gap) && std::isfinite(point.margin) && std::isfinite(point.bound);
-    if (!ascends || !are_finite || point.gap < 0 || point.margin < 0 || point.most == 0) {
-      decoder.Fail("the probe rule makes no sense");
+    if (!MakesSense(point, i > 0 ? &rule.points.back() : nullptr)) {
+      decoder.FailAt(offset, "the probe rule makes no sense");
     }
     rule.points.push_back(point);
   }
@@ -178,157 +181,6 @@ StoredSegment ReadSegment(Decoder& decoder, const IndexShape& shape) {
   segment.summaries = ReadSummaries(decoder, shape, segment.entries);
   return stored;
 }
-
-void AppendPiece(Bytes& out, const Piece& piece, const NavigationDelta& delta) {
-  Append(out, piece.list_id);
-  Append(out, piece.segment);
-  Append(out, piece.count);
-  Append(out, Narrow(piece.scan_offset));
-  Append(out, Narrow(piece.scan_length));
-  Append(out, Narrow(piece.extension_length));
-  Append(out, Narrow(piece.raw_offset));
-  const size_t columns = delta.shape.metadata_columns;
-  for (const ColumnPlace& place : delta.columns.Of(piece, columns)) AppendVarint(out, place.length);
-  Append(out, delta.columns.SummariesOf(piece, columns));
-}
-
-// Pieces come segment after segment, and so do their ranges in each: the planes of a segment (scan ranges with their
-// extensions, each metadata column, raw vectors) lie one behind the other, and all before its keys.
-class PieceReader {
- public:
-  // Reads into `delta`, which has its segments; `column_offsets` are theirs.
-  PieceReader(NavigationDelta& delta, std::span<const std::vector<uint32_t>> column_offsets)
-      : segments_(delta.segments),
-        column_offsets_(column_offsets),
-        columns_(delta.columns),
-        shape_{.codes = {.dimensions = delta.shape.dimensions, .bits = delta.shape.bits},
-               .key_kind = delta.shape.key_kind,
-               .metadata_columns = delta.shape.metadata_columns,
-               .raw = delta.shape.raw} {
-    if (!column_offsets.empty()) StartColumns();
-  }
-
-  Piece Read(Decoder& decoder) {
-    const uint64_t offset = decoder.offset();
-    Piece piece;
-    piece.list_id = decoder.Read<uint32_t>();
-    piece.segment = decoder.Read<uint32_t>();
-    piece.count = decoder.Read<uint32_t>();
-    piece.scan_offset = decoder.Read<uint32_t>();
-    piece.scan_length = decoder.Read<uint32_t>();
-    piece.extension_length = decoder.Read<uint32_t>();
-    piece.raw_offset = decoder.Read<uint32_t>();
-    const char* fault = PlaceFault(piece);
-    if (fault == nullptr) fault = LengthFault(piece);
-    if (fault != nullptr) decoder.FailAt(offset, fault);
-    ReadColumns(decoder, piece);
-    fault = OverlapFault(piece);
-    if (fault != nullptr) decoder.FailAt(offset, fault);
-    piece.first = entries_;
-    entries_ += piece.count;
-    return piece;
-  }
-
-  // After the last piece.
-  void RequireWholeSegments(const Decoder& decoder) const {
-    const bool is_last = segments_.empty() || segment_ + 1 == segments_.size();
-    if (!is_last || !IsWhole()) decoder.Fail(kMissing);
-  }
-
- private:
-  static constexpr const char* kMissing = "the pieces of a segment do not have all its entries";
-
-  // What the pieces of a segment that were read so far take of it.
-  struct Plane {
-    uint64_t start = 0;  // 0: nothing yet
-    uint64_t end = 0;
-
-    bool Extend(uint64_t offset, uint64_t length) {
-      if (offset < end) return false;
-      if (start == 0) start = offset;
-      end = offset + length;
-      return true;
-    }
-  };
-
-  bool IsWhole() const { return segments_.empty() || entries_ == segments_[segment_].entries; }
-
-  void StartColumns() { column_ends_.assign(column_offsets_[segment_].begin(), column_offsets_[segment_].end()); }
-
-  // The ranges of a column follow each other, so their lengths say where they lie.
-  void ReadColumns(Decoder& decoder, Piece& piece) {
-    const uint64_t offset = decoder.offset();
-    piece.columns = static_cast<uint32_t>(columns_.places.size());
-    for (uint64_t& end : column_ends_) {
-      const uint32_t length = decoder.ReadVarint();
-      if (length < MostColumnBytes(1, 1)) decoder.FailAt(offset, "a column range is too short for its entries");
-      if (end + length > segments_[segment_].length) decoder.FailAt(offset, "a column leaves its segment");
-      columns_.places.push_back({.offset = static_cast<uint32_t>(end), .length = length});
-      end += length;
-    }
-    for (size_t column = 0; column < column_ends_.size(); ++column) {
-      const ByteView bytes = decoder.rest();
-      ReadSummary(decoder, piece.count);
-      columns_.places[piece.columns + column].summary = Narrow(columns_.summaries.size());
-      Append(columns_.summaries, bytes.first(bytes.size() - decoder.left()));
-    }
-  }
-
-  const char* PlaceFault(const Piece& piece) {
-    if (piece.segment >= segments_.size()) return "a piece lies in a segment that does not exist";
-    if (piece.segment != segment_) {
-      if (piece.segment < segment_) return "pieces are out of order";
-      if (piece.segment != segment_ + 1 || !IsWhole()) return kMissing;
-      segment_ = piece.segment;
-      entries_ = 0;
-      codes_ = {.start = 0, .end = kHeaderSize};
-      raw_ = {};
-      StartColumns();
-    }
-    if (piece.count > segments_[segment_].entries - entries_) return "a segment has fewer entries than its pieces";
-    return nullptr;
-  }
-
-  const char* LengthFault(const Piece& piece) const {
-    if (piece.count == 0) return "a piece is empty";
-    const size_t key_width = KeyWidth(shape_.key_kind);
-    const uint64_t least = ScanLength(shape_, piece.count, piece.count * key_width);
-    const bool fits = key_width > 0 ? piece.scan_length == least : piece.scan_length >= least;
-    if (!fits) return "a scan range has another length than its entries";
-    if (piece.extension_length != ExtensionLength(shape_, piece.count)) {
-      return "an extension range has another length than its entries";
-    }
-    if (shape_.raw == RawPlane::kNone && piece.raw_offset != 0) return "a piece has unexpected raw vectors";
-    return nullptr;
-  }
-
-  const char* OverlapFault(const Piece& piece) {
-    constexpr const char* kOverlap = "pieces overlap";
-    if (!codes_.Extend(piece.scan_offset, piece.scan_length + piece.extension_length)) return kOverlap;
-    uint64_t end = codes_.end;
-    for (size_t column = 0; column < column_ends_.size(); ++column) {
-      if (column_offsets_[segment_][column] < end) return kOverlap;
-      end = column_ends_[column];
-    }
-    if (shape_.raw != RawPlane::kNone) {
-      const uint64_t length = uint64_t{piece.count} * RawBytes(shape_.raw, shape_.codes.dimensions);
-      if (!raw_.Extend(piece.raw_offset, length)) return kOverlap;
-      if (raw_.start < end) return kOverlap;
-      end = raw_.end;
-    }
-    return end > segments_[segment_].keys.offset ? "a piece leaves its segment" : nullptr;
-  }
-
-  const std::vector<SegmentInfo>& segments_;
-  std::span<const std::vector<uint32_t>> column_offsets_;  // of each segment
-  ColumnTable& columns_;
-  SegmentShape shape_;
-  uint32_t segment_ = 0;  // the one that pieces are read of, and what they take of it
-  uint32_t entries_ = 0;
-  Plane codes_{.start = 0, .end = kHeaderSize};
-  std::vector<uint64_t> column_ends_;
-  Plane raw_;
-};
 
 void AppendMask(Bytes& out, const SegmentMask& mask) {
   Bytes runs;

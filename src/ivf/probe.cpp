@@ -126,7 +126,15 @@ float Quantile(std::vector<float> values, double part) {
   return *nth;
 }
 
+constexpr float kAnyDistance = std::numeric_limits<float>::max();
+
 float Root(float squared_distance) { return std::sqrt(std::max(squared_distance, 0.0F)); }
+
+// How much farther; of distances beyond what a float holds, any.
+float Difference(float farther, float nearer) {
+  const float difference = farther - nearer;
+  return std::isfinite(difference) ? difference : kAnyDistance;
+}
 
 }  // namespace
 
@@ -146,7 +154,6 @@ ProbePoint ProbeRule::At(double entries) const {
 }
 
 ProbeRule EveryList(size_t lists) {
-  constexpr float kAnyDistance = std::numeric_limits<float>::max();
   return {{{.entries = 1,
             .gap = kAnyDistance,
             .most = static_cast<uint32_t>(lists),
@@ -201,9 +208,9 @@ void CalibrateFiltered(std::span<const CalibrationQuery> queries, const Filtered
     for (const NearRow& row : query.neighbours) {
       const size_t rank = RankOf(row, rank_of);
       const bool is_ranked = rank != kUnranked;
-      const float distance = is_ranked ? Root(query.ranked[rank].squared_distance) : std::numeric_limits<float>::max();
-      margins.push_back(std::max(0.0F, distance - start_distance));
-      bounds.push_back(distance - farthest_match);
+      const float distance = is_ranked ? Root(query.ranked[rank].squared_distance) : kAnyDistance;
+      margins.push_back(std::max(0.0F, Difference(distance, start_distance)));
+      bounds.push_back(Difference(distance, farthest_match));
     }
     double matches = 0, looked_at = 0;
     for (const RankedList& list : query.ranked.first(start + 1)) {

@@ -38,6 +38,7 @@ class MergedDeltas : public ::testing::Test {
             .state = index_->navigation->state,
             .segments = {},
             .pieces = {},
+            .columns = {},
             .masks = {}};
   }
 

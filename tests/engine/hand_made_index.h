@@ -46,7 +46,7 @@ class HandMadeIndex {
     shape.bits = 2;
     shape.key_kind = kind;
     shape.raw = raw;
-    shape.has_metadata = true;
+    shape.metadata_columns = 1;
     shape.has_duplicates = has_duplicates;
     names.index = {7, 7, 7};
     WriteBase();
@@ -72,9 +72,11 @@ class HandMadeIndex {
     segment.info.length = written.object.size();
     segment.info.entries = written.entries;
     segment.info.keys = written.keys;
+    segment.info.summaries = written.summaries;
     Put(SegmentKey(names.index, segment.info.id), written.object);
     for (Piece& piece : written.pieces) {
       piece.segment = static_cast<uint32_t>(delta_.segments.size());
+      delta_.columns.Append(written.columns, shape.metadata_columns, piece);
       delta_.pieces.push_back(piece);
     }
     delta_.segments.push_back(segment.info);
@@ -166,7 +168,7 @@ class HandMadeIndex {
             .object = {},
             .codes = {.dimensions = shape.dimensions, .bits = shape.bits},
             .key_kind = shape.key_kind,
-            .has_metadata = shape.has_metadata,
+            .metadata_columns = shape.metadata_columns,
             .raw = shape.raw};
   }
 

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 
 #include "format/coding.h"
+#include "format/column.h"
 #include "format/key_plane.h"
 #include "format/names.h"
 #include "store/memory_store.h"
+#include "support/metadata_rows.h"
 #include "support/temp_spill.h"
 
 namespace s3v {
@@ -39,16 +42,20 @@ std::vector<uint64_t> ReadKeyPlane(ByteView segment, const SegmentInfo& info, co
   return numbers;
 }
 
+constexpr size_t kTextHead = 5;  // tag and length of a text
+
 // Every row comes back in its list, once, with its own vector and metadata; pieces and segments keep their bounds.
+// The lists were said to have `said_bytes` of metadata a row, where that is given.
 void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, size_t metadata_bytes,
-                      bool is_settled = true) {
+                      bool is_settled = true, std::optional<size_t> said_bytes = {}) {
   const SegmentShape shape{.index = {9},
                            .codes = {.dimensions = 16, .bits = 4},
                            .key_kind = KeyKind::kText,
-                           .has_metadata = true,
+                           .metadata_columns = 1,
                            .raw = RawPlane::kFloat32};
   std::vector<ListSize> lists;
-  for (const uint32_t size : sizes) lists.push_back({size, size * (8 + metadata_bytes)});
+  for (const uint32_t size : sizes)
+    lists.push_back({size, size * (8 + said_bytes.value_or(kTextHead + metadata_bytes))});
   auto store = MakeMemoryStore();
   testing::TempSpillFactory spill;
   NeverStop stop;
@@ -65,7 +72,7 @@ void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, s
       vector[1] = static_cast<float>(list);
       const uint64_t signs[] = {i};
       const uint64_t extension[] = {i, list, 7};
-      const Bytes metadata(metadata_bytes, static_cast<uint8_t>(i));
+      const Bytes metadata = testing::MetadataWriter().Text(std::string(metadata_bytes, static_cast<char>(i))).row();
       writer.Add(list, {.key = {reinterpret_cast<const uint8_t*>(&number), 8},
                         .signs = signs,
                         .extension = extension,
@@ -100,8 +107,9 @@ void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, s
     if (is_first) numbers = ReadKeyPlane(segment, info, read);
     ASSERT_LE(segment.size(), std::max<size_t>(1 << 20, memory_bytes / 4));
     const ScanRange scan(ByteView(segment).subspan(piece.scan_offset, piece.scan_length), piece, read, key);
-    const MetadataRange metadata(ByteView(segment).subspan(piece.metadata_offset, piece.metadata_length), piece, read,
-                                 key);
+    const ColumnPlace& place = written.columns.Of(piece, 1)[0];
+    const ColumnRange metadata(ByteView(segment).subspan(place.offset, place.length), place, 0, piece, read, key);
+    SummaryBuilder summary;
     const ExtensionRange extension(ByteView(segment).subspan(piece.extension_offset(), piece.extension_length), piece,
                                    read, key);
     for (size_t i = 0; i < scan.count(); ++i) {
@@ -122,13 +130,16 @@ void WriteAndReadBack(const std::vector<uint32_t>& sizes, size_t memory_bytes, s
                 piece.raw_offset + i * raw_bytes, read, key, values);
       ASSERT_EQ(values[0], static_cast<float>(number & 0xffffffff));
       ASSERT_EQ(values[1], static_cast<float>(list));
-      ASSERT_EQ(metadata.row(i).size(), metadata_bytes);
-      if (metadata_bytes > 0) {
-        ASSERT_EQ(metadata.row(i)[0], static_cast<uint8_t>(number));
-      }
+      ASSERT_EQ(metadata.value(i).text, std::string(metadata_bytes, static_cast<char>(number)));
+      Bytes value;
+      metadata.AppendValue(i, value);
+      summary.Add(value);
       ASSERT_TRUE(keys.insert(std::string(AsText(scan.key(i)))).second);
     }
     found[list] += piece.count;
+    Bytes summary_bytes;
+    summary.AppendTo(summary_bytes);
+    ASSERT_TRUE(std::ranges::equal(written.columns.SummariesOf(piece, 1), summary_bytes));
   }
   EXPECT_EQ(keys.size(), rows);
   EXPECT_EQ(found, sizes);
@@ -140,6 +151,11 @@ TEST(ListWriter, NoLists) { WriteAndReadBack({}, 1 << 20, 0); }
 TEST(ListWriter, EmptyLists) { WriteAndReadBack({0, 0, 0}, 1 << 20, 0); }
 TEST(ListWriter, ManyGroups) { WriteAndReadBack(std::vector<uint32_t>(60, 200), 1 << 18, 20); }
 TEST(ListWriter, AListOfManyGroups) { WriteAndReadBack({10, 9000, 0, 20, 4000, 5}, 1 << 18, 50); }
+// What repeated texts take on their own is estimated: more than was said takes more memory, no more.
+TEST(ListWriter, MoreMetadataThanWasSaid) {
+  WriteAndReadBack(std::vector<uint32_t>(60, 200), 1 << 18, 400, true, 5);
+  WriteAndReadBack({10, 4000, 0, 20, 3000, 5}, 1 << 18, 500, true, 0);
+}
 TEST(ListWriter, RowsLargerThanABuffer) { WriteAndReadBack(std::vector<uint32_t>(10, 10), 1 << 18, 30000); }
 
 }  // namespace

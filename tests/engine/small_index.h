@@ -82,11 +82,14 @@ inline BuildOptions SmallOptions(const Table& table, Metric metric, size_t lists
   return options;
 }
 
-inline BuildResult BuildInto(ObjectStore& store, const Table& table, const BuildOptions& options, Stop& stop) {
+using MetadataMaker = std::function<Bytes(size_t row)>;
+
+inline BuildResult BuildInto(ObjectStore& store, const Table& table, const BuildOptions& options, Stop& stop,
+                             const MetadataMaker& metadata_of = MetadataOf) {
   TempSpillFactory spill;
   IndexBuild build(options, store, spill, nullptr);
   for (size_t i = 0; i < table.rows(); ++i) {
-    const Bytes metadata = options.metadata_columns.empty() ? Bytes() : MetadataOf(i);
+    const Bytes metadata = options.metadata_columns.empty() ? Bytes() : metadata_of(i);
     build.Add(AsBytes(IntegerKey(static_cast<int64_t>(i))), table.row(i), metadata, stop);
   }
   return build.Finish(stop);
@@ -102,8 +105,9 @@ struct SmallIndex {
   std::shared_ptr<const Navigation> navigation;
   NeverStop stop;
 
-  SmallIndex(Table rows, const BuildOptions& options) : table(std::move(rows)), metric(options.metric) {
-    built = BuildInto(*store, table, options, stop);
+  SmallIndex(Table rows, const BuildOptions& options, const MetadataMaker& metadata_of = MetadataOf)
+      : table(std::move(rows)), metric(options.metric) {
+    built = BuildInto(*store, table, options, stop, metadata_of);
     navigation = NavigationCache().Open(NamesOf(built.manifest), *store, stop);
   }
 

@@ -37,7 +37,8 @@ VersionNames WriteSameVersion(SmallIndex& index) {
 // One more delta, as a sync writes it: the first `masked` entries of the only segment are gone.
 VersionNames WriteNextVersion(SmallIndex& index, uint32_t masked) {
   const NavigationDelta& first = *index.navigation->deltas[0];
-  NavigationDelta next{.shape = first.shape, .state = first.state, .segments = {}, .pieces = {}, .masks = {}};
+  NavigationDelta next{
+      .shape = first.shape, .state = first.state, .segments = {}, .pieces = {}, .columns = {}, .masks = {}};
   next.state.rows -= masked;
   next.state.entries -= masked;
   next.masks = {{.segment = first.segments[0].id, .whole = false, .runs = {{0, masked}}}};

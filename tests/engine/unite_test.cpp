@@ -31,7 +31,7 @@ class DeltaMaker {
     delta_.state = {.base = kBase, .rows = entries, .entries = entries, .rule = {}};
   }
   DeltaMaker& Segment(const ObjectId& id, const std::vector<ListPart>& parts) {
-    SegmentInfo info{.id = id, .length = 1000, .keys = {}};
+    SegmentInfo info{.id = id, .length = 1000, .keys = {}, .summaries = {}};
     for (const ListPart& part : parts) {
       delta_.pieces.push_back({.list_id = part.list_id,
                                .segment = static_cast<uint32_t>(delta_.segments.size()),

@@ -8,6 +8,8 @@
 #include "engine/changing_store.h"
 #include "engine/live_map.h"
 #include "engine/small_index.h"
+#include "format/coding.h"
+#include "format/column.h"
 #include "format/names.h"
 
 namespace s3v {
@@ -192,38 +194,30 @@ TEST_P(MaskedScan, MaskedKeysWereNotSeen) {
   EXPECT_TRUE(search.stats().exhausted);
 }
 
-// An object with good checksums that was made to hurt: metadata that is no row.
+// An object with good checksums that was made to hurt: of a column, what is no value.
 TEST(WaveScan, HostileMetadataIsCorruption) {
   const Table table = Clustered(50, 4, 2, 1);
   SmallIndex index(table, SmallOptions(table, Metric::kL2, 1));
   const Navigation& good = *index.navigation;
-  SegmentShape shape{.index = good.names.index,
-                     .object = {7},
-                     .codes = good.codes(),
-                     .key_kind = KeyKind::kInteger,
-                     .has_metadata = true};
-  const std::vector<uint64_t> words(8);
-  const Bytes row = {0xee};
-  const std::string key = testing::IntegerKey(1);
-  const Entry entry{.key = AsBytes(key),
-                    .signs = std::span(words).first(shape.codes.words()),
-                    .extension = std::span(words).first(3 * shape.codes.words()),
-                    .sign_factors = {1, 1},
-                    .code_factors = {1, 1},
-                    .metadata = row};
-  SegmentWriter writer(shape);
-  writer.AddPiece(0, {&entry, 1});
-  Navigation bad = good;
-  const WrittenSegment segment = writer.Finish();
-  bad.pieces = segment.pieces;
-  bad.segments = {{.info = {.id = shape.object, .length = segment.object.size(), .entries = 1, .keys = segment.keys},
-                   .key = SegmentKey(shape.index, shape.object),
-                   .masked = {},
-                   .live = 1}};
-  index.store->Put(SegmentKey(shape.index, shape.object), segment.object, ObjectStore::PutMode::kOverwrite, index.stop);
+  const Piece& piece = good.pieces[0];
+  const std::string& key = good.segments[0].key;
+  const ColumnPlace place = good.ColumnsOf(piece)[0];
+  NeverStop stop;
+  Bytes segment = index.store->Get(key, kMaxSegmentBytes, stop);
+  segment.resize(place.offset);  // what follows the column is not read here
+  const Bytes value = {0xee};
+  const std::vector<ByteView> values(piece.count, value);
+  EXPECT_THROW(AppendColumnRange(segment, values, piece.list_id, 0, good.segments[0].info.id, place.offset), Error);
 
+  // The first value's tag.
+  Bytes hostile = index.store->Get(key, kMaxSegmentBytes, stop);
+  constexpr size_t kFrame = 12;
+  hostile.resize(place.offset + place.length - sizeof(uint32_t));
+  std::fill(hostile.begin() + static_cast<ptrdiff_t>(place.offset + kFrame), hostile.end(), 0xee);
+  AppendRangeChecksum(hostile, good.segments[0].info.id, place.offset, place.offset);
+  index.store->Put(key, hostile, ObjectStore::PutMode::kOverwrite, index.stop);
   const auto filter = BelowFiveHundred();
-  Search search(std::make_shared<const Navigation>(bad), table.row(0), {.k = 1, .filter = filter.get()}, *index.store);
+  Search search(index.navigation, table.row(0), {.k = 1, .filter = filter.get()}, *index.store);
   try {
     search.Next(1, index.stop);
     FAIL();

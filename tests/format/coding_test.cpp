@@ -79,17 +79,17 @@ TEST(Header, OtherFormatsAndUnknownFlagsAreRefusedWithBothNumbers) {
     }
     return Error(Code::kOk, "");
   };
-  for (const uint8_t format : {1, 2}) {
+  for (const uint8_t format : {1, 2, 3}) {
     const Error old = error_of(Forged(4, format));
     EXPECT_EQ(old.code(), Code::kNotSupported);
     EXPECT_NE(old.message().find("format " + std::to_string(format)), std::string::npos) << old.message();
-    EXPECT_NE(old.detail().find("reads format 3"), std::string::npos) << old.detail();
+    EXPECT_NE(old.detail().find("reads format 4"), std::string::npos) << old.detail();
     EXPECT_EQ(old.hint(), "Rebuild the index: s3v_sync with mode 'rebuild'.");
   }
-  const Error future = error_of(Forged(4, 4));
+  const Error future = error_of(Forged(4, 5));
   EXPECT_EQ(future.code(), Code::kNotSupported);
-  EXPECT_NE(future.message().find("format 4"), std::string::npos) << future.message();
-  EXPECT_NE(future.detail().find("reads format 3"), std::string::npos) << future.detail();
+  EXPECT_NE(future.message().find("format 5"), std::string::npos) << future.message();
+  EXPECT_NE(future.detail().find("reads format 4"), std::string::npos) << future.detail();
   EXPECT_NE(future.hint().find("Upgrade the extension"), std::string::npos) << future.hint();
   EXPECT_EQ(error_of(Forged(7, 0x80)).code(), Code::kNotSupported);
 }

@@ -64,22 +64,24 @@ ColumnForm ExpectRoundTrip(const std::vector<Bytes>& values) {
   EXPECT_LE(column.bytes.size(), MostColumnBytes(values.size(), value_bytes));
   const ColumnRange range = column.Open();
   EXPECT_EQ(range.count(), values.size());
+  size_t same = 0;  // one expectation for all entries, of which there may be many
   for (size_t i = 0; i < values.size(); ++i) {
     Bytes encoded;
     range.AppendValue(i, encoded);
-    EXPECT_EQ(encoded, values[i]) << i;
-    EXPECT_TRUE(IsSame(range.value(i), ReadValue(values[i]))) << i;
-    if (::testing::Test::HasFailure()) break;
+    same += encoded == values[i] && IsSame(range.value(i), ReadValue(values[i])) ? 1 : 0;
   }
+  EXPECT_EQ(same, values.size());
   if (range.form() == ColumnForm::kDictionary) {
     std::vector<Bytes> distinct = values;
     std::ranges::sort(distinct);
     distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
     EXPECT_EQ(range.distinct_count(), distinct.size());
+    same = 0;
     for (size_t i = 0; i < values.size(); ++i) {
-      EXPECT_EQ(distinct[range.code(i)], values[i]);
-      EXPECT_TRUE(IsSame(range.distinct(range.code(i)), range.value(i)));
+      const bool is_same_value = IsSame(range.distinct(range.code(i)), range.value(i));
+      same += is_same_value && distinct[range.code(i)] == values[i] ? 1 : 0;
     }
+    EXPECT_EQ(same, values.size());
   }
   return range.form();
 }

@@ -120,13 +120,13 @@ inline NavigationDelta SampleDelta(const SegmentShape& shape = SampleShape()) {
                  .bits = shape.codes.bits,
                  .raw = shape.raw,
                  .metadata_columns = static_cast<uint32_t>(shape.metadata_columns)};
-  delta.state = {
-      .base = SampleId(0xc0),
-      .rows = 304,
-      .entries = 304,
-      .rule = {.points = {{.entries = 100, .gap = 1.5F, .most = 2}, {.entries = 200, .gap = 2.5F, .most = 2}}},
-      .calibrated_entries = 290,
-      .written_since_base = 18};
+  delta.state = {.base = SampleId(0xc0),
+                 .rows = 304,
+                 .entries = 304,
+                 .rule = {.points = {{.entries = 10, .gap = 1.5F, .most = 2, .margin = 0.5F, .bound = -0.25F},
+                                     {.entries = 200, .gap = 2.5F, .most = 3, .margin = 1, .bound = 0}}},
+                 .calibrated_entries = 290,
+                 .written_since_base = 18};
   AddSegment(delta, kSampleObject, SampleSegment(shape), true);
   AddSegment(delta, kSampleFresh, SampleFreshSegment(shape), false);
   delta.masks = {{.segment = SampleId(0x70), .whole = true, .runs = {}},
@@ -149,8 +149,8 @@ inline Manifest SampleManifest() {
           .entries = 304,
           .lists = 2,
           .base = {SampleId(0xc0), 200},
-          .deltas = {{SampleId(0x90), 284}, {SampleId(0xd0), 403}},
-          .segments = {{SampleId(0x80), 29480}, {kSampleObject, 461}, {kSampleFresh, 236}},
+          .deltas = {{SampleId(0x90), 284}, {SampleId(0xd0), 465}},
+          .segments = {{SampleId(0x80), 29480}, {kSampleObject, 469}, {kSampleFresh, 240}},
           .created = 1767225600};
 }
 
