@@ -3,9 +3,9 @@
 SET client_min_messages = error;
 \set SHOW_CONTEXT never
 CREATE TABLE who (place serial, role name);
-INSERT INTO who (role) SELECT 's3v_m_' || r FROM unnest('{super,owner,member,reader,columns,index,source,policy,bypass,other}'::text[]) r;
--- owner: of both tables and their indexes; member: of owner; reader: SELECT on both; columns: on some columns of the tables; index, source: SELECT on
--- one alone; policy: a reader whom a policy lets see some rows; bypass: a reader with BYPASSRLS; other: nothing but USAGE of the schema
+INSERT INTO who (role) SELECT 's3v_m_' || r FROM unnest('{super,owner,member,reader,cols,idx,src,policy,bypass,other}'::text[]) r;
+-- owner: of both tables and their indexes; member: of owner; reader: SELECT on both; cols: on some columns of the tables, and on the indexes; idx, src:
+-- SELECT on one alone; policy: a reader whom a policy lets see some rows; bypass: a reader with BYPASSRLS; other: nothing but USAGE of the schema
 SELECT format('CREATE ROLE %I', role) FROM who ORDER BY place \gexec
 ALTER ROLE s3v_m_super SUPERUSER;
 ALTER ROLE s3v_m_bypass BYPASSRLS;
@@ -17,18 +17,25 @@ CREATE TABLE shop.files (LIKE shop.docs INCLUDING ALL);
 INSERT INTO shop.files SELECT * FROM shop.docs;
 ALTER TABLE shop.docs OWNER TO s3v_m_owner;
 ALTER TABLE shop.files OWNER TO s3v_m_owner;
+BEGIN;
+GRANT EXECUTE ON FUNCTION s3v_create_index TO s3v_m_owner;
+SET LOCAL ROLE s3v_m_owner;
 SELECT s3v_create_index('docs_s3v', 'shop.docs', 'v', metric => 'l2', metadata => '{title,secret}') IS NOT NULL AND
     s3v_create_index('docs_titles', 'shop.docs', 'v', metric => 'l2', metadata => '{title}') IS NOT NULL AND
     s3v_create_index('files_s3v', 'shop.files', 'v', metric => 'l2', metadata => '{title,secret}') IS NOT NULL AND
     s3v_create_index('files_titles', 'shop.files', 'v', metric => 'l2', metadata => '{title}') IS NOT NULL AS made;
-SELECT relname, relowner::regrole FROM pg_class WHERE relkind = 'f' AND relnamespace = 'shop'::regnamespace ORDER BY 1;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION s3v_create_index FROM s3v_m_owner;
+COMMIT;
 ALTER TABLE shop.files ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON shop.files TO s3v_m_policy USING (id % 4 = 0);
 GRANT SELECT ON shop.docs, shop.files, shop.docs_s3v, shop.files_s3v, shop.docs_titles, shop.files_titles TO s3v_m_reader, s3v_m_policy, s3v_m_bypass;
-GRANT SELECT (id, title, v) ON shop.docs, shop.files TO s3v_m_columns;
-GRANT SELECT ON shop.docs_s3v, shop.files_s3v, shop.docs_titles, shop.files_titles TO s3v_m_columns, s3v_m_index;
-GRANT SELECT ON shop.docs, shop.files TO s3v_m_source;
-SELECT format('GRANT USAGE ON SCHEMA shop TO %I', role) FROM who WHERE role <> 's3v_m_owner' ORDER BY place \gexec
+GRANT SELECT (id, title, v) ON shop.docs, shop.files TO s3v_m_cols;
+GRANT SELECT ON shop.docs_s3v, shop.files_s3v, shop.docs_titles, shop.files_titles TO s3v_m_cols, s3v_m_idx;
+GRANT SELECT ON shop.docs, shop.files TO s3v_m_src;
+GRANT USAGE ON SCHEMA shop TO PUBLIC;
+-- everybody has a table
+SELECT format('CREATE SCHEMA %I AUTHORIZATION %1$I CREATE TABLE own (id bigint PRIMARY KEY, v real[])', role) FROM who ORDER BY place \gexec
 -- something is pending, and a server belongs to the owner
 INSERT INTO shop.docs VALUES (21, 't21', 's21', '{21,1}');
 INSERT INTO shop.files VALUES (21, 't21', 's21', '{21,1}');
@@ -52,7 +59,7 @@ END $$;
 -- {source} and {index} stand for the table and its index; calls that name neither are made once
 CREATE TABLE probe (part int, place serial, object text, label text, call text);
 CREATE FUNCTION matrix(wanted_part int, source text)
-RETURNS TABLE (what text, super text, owner text, member text, reader text, columns text, index text, source_ text, policy text, bypass text, other text) LANGUAGE sql AS $$
+RETURNS TABLE (what text, super text, owner text, member text, reader text, cols text, idx text, src text, policy text, bypass text, other text) LANGUAGE sql AS $$
     SELECT p.label, max(r) FILTER (WHERE w.place = 1), max(r) FILTER (WHERE w.place = 2), max(r) FILTER (WHERE w.place = 3), max(r) FILTER (WHERE w.place = 4),
         max(r) FILTER (WHERE w.place = 5), max(r) FILTER (WHERE w.place = 6), max(r) FILTER (WHERE w.place = 7), max(r) FILTER (WHERE w.place = 8),
         max(r) FILTER (WHERE w.place = 9), max(r) FILTER (WHERE w.place = 10)
@@ -76,21 +83,23 @@ SELECT 1, 'function ' || o, l, c FROM (VALUES
     ('s3v_recall(regclass,integer,integer,jsonb)', 's3v_recall', $$SELECT count(s3v_recall('{index}'))$$),
     ('s3v_warm(regclass)', 's3v_warm', $$SELECT count(s3v_warm('{index}'))$$),
     ('s3v_check(regclass)', 's3v_check', $$SELECT count(*) FROM s3v_check('{source}')$$),
-    (NULL, 's3v_check, all', $$SELECT count(*) FROM s3v_check()$$),
+    (NULL, 's3v_check, all', $$SELECT count(*) FROM s3v_check() c WHERE c.index = '{index}'::regclass$$),
     ('s3v.pending(regclass)', 's3v.pending', $$SELECT count(s3v.pending('{index}'))$$),
     ('s3v.progress()', 's3v.progress', $$SELECT count(*) FROM s3v.progress()$$),
     ('s3v.stat()', 's3v.stat', $$SELECT count(*) FROM s3v.stat()$$),
     (NULL, 's3v_indexes', $$SELECT count(*) FROM s3v_indexes WHERE source = '{source}'::regclass$$),
     (NULL, 's3v_indexes, counts', $$SELECT count(coalesce(rows, skipped, pending, lists, segments, bytes)) FROM s3v_indexes WHERE source = '{source}'::regclass$$)) f (o, l, c);
 SELECT * FROM matrix(1, 'shop.docs');
--- the same of a table with policies, of which reader, columns and source have none that lets them see a row
+-- the same of a table with policies, of which reader and cols have none that lets them see a row
 SELECT * FROM matrix(1, 'shop.files');
 
 -- ---- 2: functions that are not for PUBLIC, as installed and then with EXECUTE for everybody: they check for themselves --
 INSERT INTO probe (part, object, label, call)
 SELECT 2, 'function ' || o, l, c FROM (VALUES
     ('s3v_create_index(text,regclass,name,name,name,text,name[],jsonb)', 's3v_create_index', $$SELECT count(s3v_create_index('more', '{source}', 'v', metric => 'l2'))$$),
-    (NULL, 's3v_create_index, own table', $$DO 'BEGIN CREATE TEMP TABLE own (id bigint PRIMARY KEY, v real[]); PERFORM s3v_create_index(''more'', ''own'', ''v''); END'$$),
+    (NULL, 's3v_create_index, own table', $$SELECT count(s3v_create_index('own_s3v', (current_user || '.own')::regclass, 'v', options => '{"dimensions": 2}'))$$),
+    (NULL, 's3v_create_index, owner''s server', $$SELECT count(s3v_create_index('own_s3v', (current_user || '.own')::regclass, 'v', 's3v_m_server', options => '{"dimensions": 2}'))$$),
+    (NULL, 's3v_create_index, unbuilt', $$SELECT count(s3v_create_index('more', '{source}', 'v', options => '{"build": false, "dimensions": 2}'))$$),
     ('s3v_sync(regclass,text,jsonb)', 's3v_sync', $$SELECT count(*) FROM s3v_sync('{source}')$$),
     (NULL, 's3v_sync, reconcile', $$SELECT count(*) FROM s3v_sync('{source}', 'reconcile')$$),
     (NULL, 's3v_sync, rebuild', $$SELECT count(*) FROM s3v_sync('{source}', 'rebuild')$$),
@@ -104,8 +113,8 @@ SELECT 2, 'function ' || o, l, c FROM (VALUES
     ('s3v_fdw_handler()', 's3v_fdw_handler', $$SELECT count(*) FROM (SELECT s3v_fdw_handler()) h$$),
     ('s3v_fdw_validator(text[],oid)', 's3v_fdw_validator', $$SELECT count(*) FROM (SELECT s3v_fdw_validator('{url=file:///etc}', 'pg_foreign_server'::regclass)) v$$),
     ('s3v_capture()', 's3v_capture', $$SELECT s3v_capture()$$),
-    (NULL, 's3v_capture, as a trigger', $$DO 'BEGIN CREATE TEMP TABLE own (id bigint PRIMARY KEY, v real[]);
-        CREATE TRIGGER steal AFTER INSERT ON own FOR EACH ROW EXECUTE FUNCTION s3v_capture(''{source}''); INSERT INTO own VALUES (1, ''{1,1}''); END'$$),
+    (NULL, 's3v_capture, as a trigger', $$DO 'BEGIN EXECUTE format(''CREATE TRIGGER steal AFTER INSERT ON %I.own FOR EACH ROW EXECUTE FUNCTION s3v_capture(''''{source}'''')'', current_user);
+        EXECUTE format(''INSERT INTO %I.own VALUES (1)'', current_user); END'$$),
     ('s3v_ddl_command_end()', 's3v_ddl_command_end', 'SELECT s3v_ddl_command_end()'),
     ('s3v_sql_drop()', 's3v_sql_drop', 'SELECT s3v_sql_drop()'),
     ('s3v_table_rewrite()', 's3v_table_rewrite', 'SELECT s3v_table_rewrite()'),
@@ -132,13 +141,13 @@ CREATE FUNCTION probe_relation(described text, relation regclass, shown text) RE
             WHEN 'DELETE' THEN format('DELETE FROM %s WHERE false', relation)
             WHEN 'TRUNCATE' THEN format('TRUNCATE %s', relation)
             WHEN 'LOCK' THEN format('LOCK %s IN ACCESS EXCLUSIVE MODE', relation) END
-    FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,LOCK}'::text[]) WITH ORDINALITY u (verb, n), pg_attribute a
-    WHERE attrelid = relation AND attnum = 1 AND (verb IN ('SELECT', 'LOCK') OR relation::oid IN (SELECT oid FROM pg_class WHERE relkind IN ('r', 'f'))) ORDER BY n
+    FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,LOCK}'::text[]) WITH ORDINALITY u (verb, n), pg_attribute a, (SELECT relkind FROM pg_class WHERE oid = relation) c (kind)
+    WHERE attrelid = relation AND attnum = 1 AND (verb = 'SELECT' OR verb <> 'LOCK' AND kind = 'f' OR kind = 'r') ORDER BY n
 $$;
-SELECT count(probe_relation(object, objid, objid::regclass::text)) AS relations FROM (SELECT m.* FROM members m JOIN pg_class c ON c.oid = m.objid
-    WHERE catalog = 'pg_class'::regclass AND relkind <> 'S' ORDER BY relkind, objid::regclass::text) x;
-SELECT count(probe_relation(NULL, log, 'the log of ' || source)) AS logs FROM (SELECT DISTINCT source, log FROM s3v.index WHERE source = 'shop.docs'::regclass) x;
-SELECT count(probe_relation(NULL, 'shop.docs_s3v', 'the index as a table')) AS indexes;
+SELECT count(*) AS relations FROM (SELECT m.* FROM members m JOIN pg_class c ON c.oid = m.objid
+    WHERE catalog = 'pg_class'::regclass AND relkind <> 'S' ORDER BY relkind, objid::regclass::text) x, probe_relation(object, objid, objid::regclass::text);
+SELECT count(*) AS logs FROM (SELECT DISTINCT source, log FROM s3v.index WHERE source = 'shop.docs'::regclass) x, probe_relation(NULL, log, 'the log of ' || source);
+SELECT count(*) AS indexes FROM probe_relation(NULL, 'shop.docs_s3v', 'the index as a table');
 INSERT INTO probe (part, object, label, call)
 SELECT 4, o, l, c FROM members m, LATERAL (VALUES
     (m.object, 'read', format('SELECT last_value FROM %s', objid::regclass)),
@@ -146,8 +155,7 @@ SELECT 4, o, l, c FROM members m, LATERAL (VALUES
     (NULL, 'setval', format('SELECT setval(%L, 1)', objid::regclass))) v (o, verb, c), LATERAL (SELECT verb || ' ' || objid::regclass) n (l)
 WHERE m.catalog = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class WHERE oid = objid AND relkind = 'S');
 INSERT INTO probe (part, label, call) VALUES
-    (4, 'which version, and when', 'SELECT 1 + count(index_id) FROM (SELECT index_id, version, synced_at FROM s3v.version) v'),
-    (4, 'statistics of the bookkeeping', $$SELECT count(*) FROM pg_stats WHERE schemaname = 's3v' AND tablename LIKE 'log%'$$);
+    (4, 'which version, and when', 'SELECT 1 + count(index_id) FROM (SELECT index_id, version, synced_at FROM s3v.version) v');
 SELECT * FROM matrix(4, '');
 
 -- ---- 5: wrapper, servers, event triggers, the extension, and DDL on indexes ---------------------------------------------
@@ -168,14 +176,13 @@ INSERT INTO probe (part, object, label, call) VALUES
     (5, NULL, 'mapping on s3v_local', 'CREATE USER MAPPING FOR CURRENT_USER SERVER s3v_local'),
     (5, NULL, 'index options', $$ALTER FOREIGN TABLE shop.docs_s3v OPTIONS (ADD probes '4')$$),
     (5, NULL, 'rename index', 'ALTER FOREIGN TABLE shop.docs_s3v RENAME TO other_s3v'),
-    (5, NULL, 'grant on index', 'GRANT SELECT ON shop.docs_s3v TO s3v_m_other'),
     (5, NULL, 'drop index', 'DROP FOREIGN TABLE shop.docs_s3v'),
     (5, NULL, 'drop source', 'DROP TABLE shop.docs CASCADE'),
     (5, NULL, 'disable capture', 'ALTER TABLE shop.docs DISABLE TRIGGER s3v_capture'),
     (5, NULL, 'drop capture', 'DROP TRIGGER s3v_capture ON shop.docs'),
-    (5, 'event trigger s3v_ddl_command_end', 'alter event trigger', 'ALTER EVENT TRIGGER s3v_ddl_command_end DISABLE'),
-    (5, 'event trigger s3v_sql_drop', 'alter event trigger', 'ALTER EVENT TRIGGER s3v_sql_drop DISABLE'),
-    (5, 'event trigger s3v_table_rewrite', 'alter event trigger', 'ALTER EVENT TRIGGER s3v_table_rewrite DISABLE'),
+    (5, 'event trigger s3v_ddl_command_end', 'disable s3v_ddl_command_end', 'ALTER EVENT TRIGGER s3v_ddl_command_end DISABLE'),
+    (5, 'event trigger s3v_sql_drop', 'disable s3v_sql_drop', 'ALTER EVENT TRIGGER s3v_sql_drop DISABLE'),
+    (5, 'event trigger s3v_table_rewrite', 'disable s3v_table_rewrite', 'ALTER EVENT TRIGGER s3v_table_rewrite DISABLE'),
     (5, NULL, 'alter a function', 'ALTER FUNCTION s3v_capture() SECURITY DEFINER'),
     (5, NULL, 'alter extension', 'ALTER EXTENSION s3v DROP FUNCTION s3v_capture()'),
     (5, NULL, 'drop extension', 'DROP EXTENSION s3v CASCADE');
@@ -195,6 +202,7 @@ SELECT index, version, rows, pending, state FROM s3v_indexes WHERE source::text 
 SELECT index, pending, missing, orphaned, stale, corrupt FROM s3v_check() WHERE index::text LIKE 'shop.%' ORDER BY index::text;
 DROP SCHEMA shop CASCADE;
 DROP SERVER s3v_m_server;
+SELECT format('DROP OWNED BY %I', role) FROM who ORDER BY place \gexec
 DROP VIEW members;
 DROP FUNCTION attempt, matrix, probe_relation;
 SELECT format('DROP ROLE %I', role) FROM who ORDER BY place \gexec

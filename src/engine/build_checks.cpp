@@ -28,6 +28,10 @@ const BuildOptions& CheckedOptions(const BuildOptions& options) {
   if (options.bits < 1 || options.bits > kMaxBits) {
     Refuse("codes have 1 to 8 bits, not " + std::to_string(options.bits));
   }
+  if (options.metadata_columns.size() > kMaxMetadataColumns) {
+    Refuse("an index has at most " + std::to_string(kMaxMetadataColumns) + " metadata columns, not " +
+           std::to_string(options.metadata_columns.size()));
+  }
   return options;
 }
 

@@ -259,12 +259,22 @@ class Judge {
 
  private:
   Matches Counted(const Node& node, const ColumnSummary& summary) const {
+    if (node.kind == Node::Kind::kTest) {
+      const Test& test = tests_[node.test];
+      return CountedIf(summary, [&test](const MetadataValue& value) { return Holds(test, value); });
+    }
+    return CountedIf(summary, [this, &node](const MetadataValue& value) {
+      return Combine(node, [this, &value](size_t test) { return Holds(tests_[test], value); });
+    });
+  }
+
+  template <class HoldsFor>
+  static Matches CountedIf(const ColumnSummary& summary, const HoldsFor& holds_for) {
     uint32_t count = 0;
-    const auto count_if = [&](const MetadataValue& value, uint32_t entries) {
-      if (Combine(node, [&](size_t test) { return Holds(tests_[test], value); })) count += entries;
-    };
-    for (const auto& [value, entries] : std::span(summary.values).first(summary.counted)) count_if(value, entries);
-    if (summary.nulls > 0) count_if(MetadataValue(), summary.nulls);
+    for (const auto& [value, entries] : std::span(summary.values).first(summary.counted)) {
+      if (holds_for(value)) count += entries;
+    }
+    if (summary.nulls > 0 && holds_for(MetadataValue())) count += summary.nulls;
     return Matches::Exactly(count);
   }
 

@@ -36,15 +36,6 @@ std::optional<std::weak_ordering> CompareOperand(const MetadataValue& value, con
   }
 }
 
-bool HoldsForAnyElement(const Test& test, const MetadataValue& list) {
-  if (test.relation != Relation::kOneOf && test.relation != Relation::kStartsWith) return false;
-  MetadataReader elements(list.list);
-  for (uint32_t i = 0; i < list.list_count; ++i) {
-    if (HoldsForScalar(test, elements.Next())) return true;
-  }
-  return false;
-}
-
 void AddDissolved(Node node, Node::Kind kind, std::vector<Node>& out) {
   if (node.kind != kind) {
     out.push_back(std::move(node));
@@ -75,17 +66,6 @@ std::vector<Node> GatherByColumn(std::vector<Node> nodes, Node::Kind kind) {
 
 }  // namespace
 
-std::weak_ordering CompareNumber(const MetadataValue& value, const Number& number) {
-  switch (value.tag) {
-    case ValueTag::kInteger:
-      return number.CompareInteger(value.integer);
-    case ValueTag::kFloat:
-      return number.CompareFloat(value.number);
-    default:
-      return number.CompareDecimal(value.text);
-  }
-}
-
 bool HoldsForScalar(const Test& test, const MetadataValue& value) {
   if (test.relation == Relation::kOneOf) return test.operands.Contain(value);
   if (test.relation == Relation::kStartsWith) {
@@ -105,12 +85,13 @@ bool HoldsForScalar(const Test& test, const MetadataValue& value) {
   }
 }
 
-bool Holds(const Test& test, const MetadataValue& value) {
-  const bool exists = value.tag != ValueTag::kNull;
-  if (test.relation == Relation::kExists) return exists != test.negated;
-  if (!exists) return false;
-  const bool holds = value.tag == ValueTag::kList ? HoldsForAnyElement(test, value) : HoldsForScalar(test, value);
-  return holds != test.negated;
+bool HoldsForAnyElement(const Test& test, const MetadataValue& list) {
+  if (test.relation != Relation::kOneOf && test.relation != Relation::kStartsWith) return false;
+  MetadataReader elements(list.list);
+  for (uint32_t i = 0; i < list.list_count; ++i) {
+    if (HoldsForScalar(test, elements.Next())) return true;
+  }
+  return false;
 }
 
 void Operands::Sort() {

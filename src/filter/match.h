@@ -44,13 +44,31 @@ struct Test {
 
 // How a stored number stands to one of a filter. Throws kCorrupted for a decimal that is no number, as all below do.
 // REQUIRES: an integer, a float or a decimal.
-std::weak_ordering CompareNumber(const MetadataValue& value, const Number& number);
+inline std::weak_ordering CompareNumber(const MetadataValue& value, const Number& number) {
+  switch (value.tag) {
+    case ValueTag::kInteger:
+      return number.CompareInteger(value.integer);
+    case ValueTag::kFloat:
+      return number.CompareFloat(value.number);
+    default:
+      return number.CompareDecimal(value.text);
+  }
+}
 
 // Whether a scalar stands in the test's relation, `negated` not looked at. REQUIRES: the relation is not kExists.
 bool HoldsForScalar(const Test& test, const MetadataValue& value);
 
+// Likewise for a list.
+bool HoldsForAnyElement(const Test& test, const MetadataValue& list);
+
 // Whether the test holds for a column's value.
-bool Holds(const Test& test, const MetadataValue& value);
+inline bool Holds(const Test& test, const MetadataValue& value) {
+  const bool exists = value.tag != ValueTag::kNull;
+  if (test.relation == Relation::kExists) return exists != test.negated;
+  if (!exists) return false;
+  const bool holds = value.tag == ValueTag::kList ? HoldsForAnyElement(test, value) : HoldsForScalar(test, value);
+  return holds != test.negated;
+}
 
 struct Node {
   enum class Kind { kTest, kAnd, kOr };

@@ -165,6 +165,10 @@ class Evaluation {
       case ColumnForm::kPlain:
         break;
     }
+    if (node.kind == Node::Kind::kTest) {
+      const Test& test = tests_[node.test];
+      return Decide(states, [&](size_t i) { return Holds(test, range.value(i)) ? states.yes : states.no; });
+    }
     Decide(states, [&](size_t i) { return HoldsFor(node, range.value(i)) ? states.yes : states.no; });
   }
 

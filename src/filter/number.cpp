@@ -74,22 +74,36 @@ __int128 Number::Floor() const {
   return floor_;
 }
 
-std::weak_ordering Number::CompareInteger(int64_t value) const {
-  if (range_ == Range::kBelowInt64) return std::weak_ordering::greater;
-  if (range_ == Range::kAboveInt64) return std::weak_ordering::less;
-  if (value != floor_) return value <=> floor_;
-  return is_integral_ ? std::weak_ordering::equivalent : std::weak_ordering::less;
-}
-
-std::weak_ordering Number::CompareFloat(double value) const {
-  if (value < nearest_) return std::weak_ordering::less;
-  return value == nearest_ ? std::weak_ordering::equivalent : std::weak_ordering::greater;
-}
-
 std::weak_ordering Number::CompareDecimal(std::string_view text) const {
+  if (const auto order = CompareWholePart(text)) return *order;
   if (text == "NaN" || text == "Infinity") return std::weak_ordering::greater;
   if (text == "-Infinity") return std::weak_ordering::less;
   return Compare(ReadDecimal(text), Decimal{negative_, digits_, {}, exponent_});
+}
+
+std::optional<std::weak_ordering> Number::CompareWholePart(std::string_view text) const {
+  constexpr size_t kMostCharacters = 18;  // as many digits as an int64 always holds
+  if (text.size() > kMostCharacters) return std::nullopt;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+
+  int64_t whole = 0;
+  size_t point = 0;
+  for (; point < text.size() && is_digit(text[point]); ++point) whole = whole * 10 + (text[point] - '0');
+  if (point == 0) return std::nullopt;
+  if (point < text.size()) {
+    const std::string_view fraction = text.substr(point + 1);
+    const bool is_fraction =
+        text[point] == '.' && !fraction.empty() && std::all_of(fraction.begin(), fraction.end(), is_digit);
+    if (!is_fraction) return std::nullopt;
+  }
+  // The value lies between these.
+  const int64_t least = negative ? -whole - 1 : whole;
+  const int64_t greatest = least + 1;
+  if (CompareInteger(least) > 0) return std::weak_ordering::greater;
+  if (CompareInteger(greatest) < 0) return std::weak_ordering::less;
+  return std::nullopt;
 }
 
 std::weak_ordering Number::operator<=>(const Number& other) const {

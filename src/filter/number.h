@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,9 +18,17 @@ class Number {
 
   // Each answers how the row's value stands to this number: less means value < number. NaN stands above every number,
   // as in PostgreSQL's order, and so equals none.
-  std::weak_ordering CompareInteger(int64_t value) const;
+  std::weak_ordering CompareInteger(int64_t value) const {
+    if (range_ == Range::kBelowInt64) return std::weak_ordering::greater;
+    if (range_ == Range::kAboveInt64) return std::weak_ordering::less;
+    if (value != floor_) return value <=> floor_;
+    return is_integral_ ? std::weak_ordering::equivalent : std::weak_ordering::less;
+  }
   // Against binary floating point this number is first rounded to double, so that a stored 0.1 equals 0.1.
-  std::weak_ordering CompareFloat(double value) const;
+  std::weak_ordering CompareFloat(double value) const {
+    if (value < nearest_) return std::weak_ordering::less;
+    return value == nearest_ ? std::weak_ordering::equivalent : std::weak_ordering::greater;
+  }
   // `text` is what PostgreSQL prints for a numeric, NaN and infinities included. Throws kCorrupted for any other text.
   std::weak_ordering CompareDecimal(std::string_view text) const;
 
@@ -44,6 +53,10 @@ class Number {
   Range range_ = Range::kInt64;
   int64_t floor_ = 0;
   bool is_integral_ = true;
+
+  // Looks only at the digits before the point, which decide most comparisons. Nothing where they do not, or where the
+  // text is not a short number.
+  std::optional<std::weak_ordering> CompareWholePart(std::string_view text) const;
 
   void SetNearest(std::string_view text);
   void SetFloor();

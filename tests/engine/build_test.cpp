@@ -182,6 +182,7 @@ TEST(Build, BadRowsAndOptionsAreRefused) {
   refused([](BuildOptions& bad) { bad.dimensions = 0; });
   refused([](BuildOptions& bad) { bad.dimensions = 16001; });
   refused([](BuildOptions& bad) { bad.lists = (16U << 20) + 1; });
+  refused([](BuildOptions& bad) { bad.metadata_columns.resize(1601); });
   refused([](BuildOptions& bad) { bad.recall = 0.4; });
   refused([](BuildOptions& bad) { bad.recall = std::numeric_limits<double>::quiet_NaN(); });
   options.metadata_columns.clear();

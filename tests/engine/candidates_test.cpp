@@ -111,5 +111,24 @@ TEST(Candidates, StartAgainForgetsWhatIsKeptNotWhatWasGiven) {
   EXPECT_THAT(TakeAll(candidates), ElementsAre("b", "c"));
 }
 
+TEST(Candidates, NthEstimateIsOfThoseThatWait) {
+  Candidates candidates(10, 10);
+  EXPECT_EQ(candidates.NthEstimate(1), kInfinity);
+  const auto offer = [&](float bound, float estimate, const std::string& key) {
+    candidates.Offer(bound, estimate, 100, {}, AsBytes(key));
+  };
+  offer(1, 9, "a");
+  offer(2, 5, "b");
+  offer(3, 7, "c");
+  EXPECT_EQ(candidates.NthEstimate(0), kInfinity);
+  EXPECT_EQ(candidates.NthEstimate(1), 5);
+  EXPECT_EQ(candidates.NthEstimate(2), 7);
+  EXPECT_EQ(candidates.NthEstimate(3), 9);
+  EXPECT_EQ(candidates.NthEstimate(4), kInfinity);
+  EXPECT_EQ(candidates.Take()->key, "a");
+  EXPECT_EQ(candidates.NthEstimate(2), 7);
+  EXPECT_EQ(candidates.NthEstimate(3), kInfinity);
+}
+
 }  // namespace
 }  // namespace s3v

@@ -24,7 +24,17 @@ std::string KeyOf(KeyKind kind, uint64_t number) {
 
 Bytes MetadataRow(uint64_t number, bool has_metadata) {
   if (!has_metadata) return {};
-  return testing::MetadataWriter().Text("row " + std::string(number % 40, 'm') + std::to_string(number)).row();
+  testing::MetadataWriter row;
+  row.Text("row " + std::string(number % 40, 'm') + std::to_string(number));
+  row.Text("a category of some length " + std::to_string(number % 20));
+  if (number % 5 == 0) {
+    row.Null();
+  } else {
+    row.Time(static_cast<int64_t>(number) * 86'400'000'000);
+  }
+  row.List(static_cast<uint32_t>(number % 3));
+  for (uint64_t i = 0; i < number % 3; ++i) row.Integer(static_cast<int64_t>(i));
+  return row.row();
 }
 
 LivingIndex::Row RowOf(const Table& table, size_t i, bool has_metadata = false) {
@@ -86,8 +96,10 @@ TEST(Update, RefusesWhatABuildRefuses) {
   EXPECT_THROW(update.Put(AsBytes("short"), fine, {}, stop), Error);
   EXPECT_THROW(update.Put(AsBytes(key), fine, Bytes{1, 2}, stop), Error);
   UpdateOptions other = index.updates;
-  other.metadata_columns = {"n"};
-  EXPECT_THROW(IndexUpdate(index.navigation, other, *index.store, index.spill, nullptr), Error);
+  for (const std::string column : {"n", "m"}) {
+    other.metadata_columns.push_back(column);
+    EXPECT_THROW(IndexUpdate(index.navigation, other, *index.store, index.spill, nullptr), Error);
+  }
 }
 
 TEST(Update, EndsWhenAskedToAndLeavesTheOldVersion) {
@@ -135,7 +147,7 @@ TEST_P(UpdateOfAnyShape, HoldsWhatTheSourceHolds) {
   options.duplicates = shape.is_double ? Duplicates::kOn : Duplicates::kOff;
   options.memory_bytes = 1u << 20;
   options.lists = 12;
-  if (shape.has_metadata) options.metadata_columns = {"n"};
+  if (shape.has_metadata) options.metadata_columns = {"text", "category", "time", "list"};
   const Table table = Clustered(4000, 24, 12, 3);
   Random random(17 + static_cast<uint64_t>(shape.metric));
   LivingIndex index(options, Rows(table, options, 0, 200));

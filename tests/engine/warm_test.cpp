@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "engine/changing_store.h"
+#include "engine/row_metadata.h"
 #include "engine/small_index.h"
 #include "store/cached_store.h"
 #include "support/faulty_store.h"
@@ -53,6 +54,9 @@ TEST_F(WarmTest, QueriesSendNothingAfterIt) {
     const auto truth = index_.Nearest(table_.row(q), 10);
     EXPECT_GE(testing::Overlap(index_.Answer(search, 10), truth), 0.9);
   }
+  std::vector<EntryPlace> places;
+  for (uint32_t piece = 0; piece < navigation->pieces.size(); ++piece) places.push_back({.piece = piece, .entry = 0});
+  EXPECT_EQ(ReadMetadata(*navigation, places, UINT64_MAX, *store, index_.stop).size(), places.size());
   EXPECT_EQ(index_.store->counters().get_requests, before.get_requests);
   EXPECT_GT(store->counters().cache_hits, 20U * 20U);
 }

@@ -35,7 +35,9 @@ std::vector<std::pair<std::string, Bytes>> Written() {
           {"manifest-4", EncodeManifest(testing::SampleManifest())},
           {"base-4", EncodeBase(testing::SampleBase(), kSampleIndex, kSampleObject)},
           {"delta-4", EncodeDelta(testing::SampleDelta(), kSampleIndex, kSampleObject)},
-          {"segment-4", testing::SampleSegment().object}};
+          {"segment-4", testing::SampleSegment().object},
+          {"columns-4", testing::SampleColumns()},
+          {"summaries-4", testing::SampleSummaries()}};
 }
 
 TEST(Golden, DISABLED_WriteGoldenFiles) {
@@ -98,6 +100,45 @@ TEST(Golden, StoredObjectsReadAsWritten) {
   EXPECT_EQ(block.entry(2).content_hash, testing::SampleEntries()[1].content_hash);
 }
 
+TEST(Golden, ColumnsOfEveryFormReadAsWritten) {
+  const Bytes ranges = ReadGolden("columns-4");
+  const std::vector<std::vector<Bytes>> columns = testing::SampleColumnValues();
+  constexpr uint32_t kEnds[] = {55, 88, 140, ~0U};
+  uint32_t offset = 0;
+  for (uint32_t number = 0; number < columns.size(); ++number) {
+    const uint32_t length = std::min<uint32_t>(kEnds[number], static_cast<uint32_t>(ranges.size())) - offset;
+    const ColumnPlace place{.offset = offset, .length = length};
+    const Piece piece{.list_id = testing::kSampleLists[0], .count = 4};
+    const ColumnRange column(ByteView(ranges).subspan(offset, length), place, number, piece, testing::SampleShape(),
+                             "c");
+    EXPECT_EQ(column.form(), static_cast<ColumnForm>(number + 1));
+    for (size_t i = 0; i < 4; ++i) {
+      Bytes value;
+      column.AppendValue(i, value);
+      EXPECT_EQ(value, columns[number][i]);
+    }
+    offset += length;
+  }
+}
+
+TEST(Golden, SummariesOfEveryFormReadAsWritten) {
+  const Bytes bytes = ReadGolden("summaries-4");
+  const std::string key = "summaries";
+  Decoder decoder(bytes, key);
+  const ColumnSummary labels = ReadSummary(decoder, 20);
+  EXPECT_EQ(labels.form, SummaryForm::kValues);
+  EXPECT_EQ(labels.nulls, 1U);
+  EXPECT_EQ(labels.values[1].value.text, "b");
+  EXPECT_EQ(labels.values[1].entries, 4U);
+  const ColumnSummary lists = ReadSummary(decoder, 20);
+  EXPECT_EQ(lists.form, SummaryForm::kElements);
+  EXPECT_EQ(lists.values[2].entries, 15U);
+  EXPECT_EQ(ReadSummary(decoder, 20).greatest.integer, 14);
+  EXPECT_TRUE(ReadSummary(decoder, 20).greatest_is_cut);
+  EXPECT_EQ(ReadSummary(decoder, 20).form, SummaryForm::kUnknown);
+  EXPECT_EQ(decoder.left(), 0U);
+}
+
 TEST(Golden, ObjectsOfFormat3AreRefused) {
   const auto expect_refused = [](const std::string& name, const auto& read) {
     try {
@@ -140,7 +181,7 @@ TEST(Golden, FormatPageShowsTheseBytes) {
     EXPECT_EQ(hex, ToHex(ReadGolden(name))) << name;
     ++examples;
   }
-  EXPECT_EQ(examples, 5U);
+  EXPECT_EQ(examples, 7U);
 }
 
 }  // namespace

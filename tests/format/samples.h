@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "format/column.h"
 #include "format/content_hash.h"
 #include "format/manifest.h"
 #include "format/names.h"
 #include "format/navigation.h"
 #include "format/owner.h"
 #include "format/segment.h"
+#include "support/metadata_rows.h"
 
 namespace s3v::testing {
 
@@ -95,6 +97,41 @@ inline WrittenSegment SampleFreshSegment(SegmentShape shape = SampleShape()) {
   SegmentWriter writer(shape);
   writer.AddPiece(kSampleLists[1], std::span(entries).first(1));
   return writer.Finish();
+}
+
+// Four columns of the same four entries of list 5, one in each form; ranges one behind the other, in an object that
+// begins with the first.
+inline std::vector<std::vector<Bytes>> SampleColumnValues() {
+  const auto row = [] { return MetadataWriter(); };
+  return {{row().Text("red").row(), row().Text("blue").row(), row().Text("red").row(), row().Null().row()},
+          {row().Integer(2019).row(), row().Null().row(), row().Integer(2021).row(), row().Integer(2019).row()},
+          {row().Float(0.5).row(), row().Float(1.25).row(), row().Float(-2).row(), row().Float(3).row()},
+          {row().List(1).Text("a").row(), row().List(0).row(), row().List(1).Boolean(true).row(), row().Null().row()}};
+}
+
+inline Bytes SampleColumns() {
+  Bytes ranges;
+  uint32_t column = 0;
+  for (const std::vector<Bytes>& values : SampleColumnValues()) {
+    const std::vector<ByteView> views(values.begin(), values.end());
+    AppendColumnRange(ranges, views, kSampleLists[0], column++, kSampleObject, ranges.size());
+  }
+  return ranges;
+}
+
+// Summaries of columns of 20 entries: two labels with a NULL, lists, numbers from -5 on, long texts, objects.
+inline Bytes SampleSummaries() {
+  SummaryBuilder labels, lists, numbers, texts, objects;
+  for (int i = 0; i < 20; ++i) {
+    labels.Add(i == 0 ? MetadataWriter().Null().row() : MetadataWriter().Text(i < 5 ? "b" : "a").row());
+    lists.Add(i < 15 ? MetadataWriter().List(2).Text("x").Boolean(i < 3).row() : MetadataWriter().List(0).row());
+    numbers.Add(MetadataWriter().Integer(i - 5).row());
+    texts.Add(MetadataWriter().Text("a text of more than sixteen bytes: " + std::to_string(i)).row());
+    objects.Add(MetadataWriter().Json("{}").row());
+  }
+  Bytes summaries;
+  for (const SummaryBuilder* of : {&labels, &lists, &numbers, &texts, &objects}) of->AppendTo(summaries);
+  return summaries;
 }
 
 inline void AddSegment(NavigationDelta& delta, const ObjectId& id, const WrittenSegment& segment, bool is_settled) {
