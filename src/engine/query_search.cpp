@@ -133,7 +133,11 @@ double QuerySearch::WantedMatches() const {
 double QuerySearch::WantedEntries() const {
   const double left_out = options_.without != nullptr ? static_cast<double>(options_.without->size()) : 0;
   const auto entries = static_cast<double>(std::max<uint64_t>(navigation_.state.entries, 1));
-  return static_cast<double>(options_.k) / (1 - std::min(left_out / entries, kMostLeftOut));
+  // The first point was calibrated from the list with as many entries as it names: fewer are looked for from there,
+  // too.
+  const double wanted =
+      std::max<double>(static_cast<double>(options_.k), navigation_.state.rule.points.front().entries);
+  return wanted / (1 - std::min(left_out / entries, kMostLeftOut));
 }
 
 // Matches in the list of that rank: as found, or as expected.

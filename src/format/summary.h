@@ -16,7 +16,7 @@ namespace s3v {
 
 // Numbers are stored.
 enum class SummaryForm : uint8_t {
-  kUnknown = 0,   // anything, or nothing but NULL
+  kUnknown = 0,   // anything
   kValues = 1,    // scalars, all of them, each with the number of its entries
   kElements = 2,  // lists: all their distinct elements, each with the number of entries whose list has it
   kRange = 3,     // scalars of one tag with an order: the least and the greatest
