@@ -41,7 +41,8 @@ TEST(Owner, MarkersOfOlderFormatsAreRead) {
     return bytes;
   };
   const auto decode = [](const Bytes& bytes) { return DecodeOwner(bytes, kSampleIndex, 7, "owner"); };
-  for (const uint16_t format : {1, 2, 3, 4}) EXPECT_EQ(decode(with_format(format)).token, SampleOwner().token) << format;
+  for (const uint16_t format : {1, 2, 3, 4})
+    EXPECT_EQ(decode(with_format(format)).token, SampleOwner().token) << format;
   for (const uint16_t format : {0, 5, 0x0101}) EXPECT_THROW(decode(with_format(format)), Error) << format;
   Bytes damaged = with_format(1);
   damaged[kHeaderSize - 1] ^= 1;
