@@ -11,14 +11,18 @@
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 
 #include "catalog.h"
+#include "compat.h"
 #include "source.h"
 
 /* ---- what a session knows of a source ---- */
@@ -231,6 +235,19 @@ key_of(TupleTableSlot *slot, const S3vSource *columns)
 	return key_to_text(key.data, key.size, columns->key_kind);
 }
 
+/* Whoever inserts a row knows its key; whoever updates one may be allowed to without reading it. */
+static bool
+may_see_key(const Change *change, const S3vSource *columns)
+{
+	Oid			relid = RelationGetRelid(change->rel);
+
+	if (change->old == NULL)
+		return true;
+	return check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED &&
+		(relation_acl(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		 pg_attribute_aclcheck(relid, columns->key.attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK);
+}
+
 /* Raises for a vector that a sync could not take: so no sync ever stumbles over one row. */
 static void
 check_vector(const Change *change, const CapturedIndex *captured)
@@ -247,8 +264,11 @@ check_vector(const Change *change, const CapturedIndex *captured)
 	if (complaint != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("row with key \"%s\" of table \"%s\" does not fit index \"%s\"", key_of(change->new, columns),
-						RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id)),
+				 may_see_key(change, columns)
+				 ? errmsg("row with key \"%s\" of table \"%s\" does not fit index \"%s\"", key_of(change->new, columns),
+						  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id))
+				 : errmsg("a row of table \"%s\" does not fit index \"%s\"",
+						  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id)),
 				 errdetail_internal("%s", complaint),
 				 errtablecol(change->rel, columns->vector.attnum)));
 }

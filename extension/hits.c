@@ -57,10 +57,23 @@ hits_clear(S3vHits *hits)
 	hits->count = 0;
 }
 
+static bool
+contains(const S3vHits *hits, double distance, const void *key, int key_size)
+{
+	for (int i = 0; i < hits->count; i++)
+	{
+		if (compare(distance, key, key_size, &hits->items[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 hits_wants(const S3vHits *hits, double distance, const void *key, int key_size)
 {
-	return !hits_full(hits) || compare(distance, key, key_size, &hits->items[0]) < 0;
+	if (hits_full(hits) && compare(distance, key, key_size, &hits->items[0]) >= 0)
+		return false;
+	return !hits->again || !contains(hits, distance, key, key_size);
 }
 
 static void

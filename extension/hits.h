@@ -24,6 +24,7 @@ typedef struct S3vHits
 	int			k;
 	int			count;
 	int			allocated;
+	bool		again;			/* rows that are among the hits may be offered once more */
 	S3vHit	   *items;			/* a heap with the worst hit on top; sorted after hits_sort() */
 } S3vHits;
 

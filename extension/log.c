@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "catalog.h"
+#include "compat.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -337,7 +338,7 @@ s3v_pending(PG_FUNCTION_ARGS)
 	int64		pending = 0;
 	bool		is_missing = false;
 
-	/* Numbers tell of rows: only to those who may read the index, and may read all rows. */
+	/* Numbers tell of rows: only to those who may read the index and something of the table, and all its rows. */
 	if (pg_class_aclcheck_ext(index_id, GetUserId(), ACL_SELECT, &is_missing) != ACLCHECK_OK)
 		PG_RETURN_NULL();
 	index = catalog_index(index_id, snapshot);
@@ -345,7 +346,9 @@ s3v_pending(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an s3v index", get_rel_name(index_id))));
-	if (check_enable_rls(index->source, InvalidOid, true) == RLS_ENABLED)
+	if (check_enable_rls(index->source, InvalidOid, true) == RLS_ENABLED ||
+		(relation_acl(index->source, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		 pg_attribute_aclcheck_all(index->source, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK))
 		PG_RETURN_NULL();
 	/* Dropped by hand: the index is stale, and the view s3v_indexes goes on. */
 	if (get_rel_name(index->log) == NULL)

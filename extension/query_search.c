@@ -22,6 +22,12 @@ most_reranked(int k)
 	return 4 * Max(20, 2 * (int64) k);
 }
 
+/* Under row-level security: so many of the nearest rows are searched at most, to have enough visible ones. */
+#define MOST_TO_REACH 10000.0
+
+/* A search for fewer rows than should have been reached is repeated beyond this factor. */
+#define ENOUGH_FARTHER 1.25
+
 /* Candidates looked at by one statement. */
 #define MOST_AT_ONCE 1000
 
@@ -49,6 +55,8 @@ typedef struct Ranking
 	S3vHits    *hits;
 	int64		spare;			/* rows that may still be read once hits are full */
 	double		patience;		/* candidates that may turn out to be invisible to the caller */
+	int64		looked_at;
+	int64		seen;			/* of these, rows that the caller sees */
 } Ranking;
 
 static bool
@@ -88,8 +96,11 @@ rank(Ranking *ranking, const s3v_candidate *candidates, size_t found)
 		seen = query_read_keys(query, keys, count);
 		query->work.reranked += seen;
 		ranking->patience -= count - seen;
+		ranking->looked_at += count;
+		ranking->seen += seen;
+		/* What policies hide costs a look-up, but says nothing of how near the visible rows are. */
 		if (full)
-			ranking->spare -= count;
+			ranking->spare -= query->row_security ? seen : count;
 	} while (count > 0);
 	pfree(keys);
 	return !hits_full(ranking->hits) || ranking->spare > 0;
@@ -193,20 +204,37 @@ add_stats(s3v_search_stats *sum, const s3v_search_stats *stats)
 	sum->budget_reached = sum->budget_reached || stats->budget_reached;
 }
 
+/* How many of the nearest rows are likely to have k visible ones among them. */
+static double
+nearest_to_reach(const S3vQuery *query, double share)
+{
+	return Max(query->args->k, Min(query->args->k / Max(share, 1e-6), MOST_TO_REACH));
+}
+
+static double
+expected_share(const S3vQuery *query)
+{
+	if (!query->row_security || query->version == NULL || query->version->rows == 0)
+		return 1;
+	return Min(1, query->visible_rows / query->version->rows);
+}
+
 /* Lists of these queries are read together, when the first of them asks; then each ranks its own candidates. */
 static s3v_code
-search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_store *store, const s3v_keys *pending, s3v_error *err,
-			 S3vCall *call, bool *gives_up)
+search_lists(S3vQuery *query, const float *vectors, int first, int count, double *share, s3v_store *store, const s3v_keys *pending,
+			 s3v_error *err, S3vCall *call, bool *gives_up)
 {
 	const S3vQueryArgs *args = query->args;
 	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_search);
 	s3v_version_names names = query_version_names(query);
 	s3v_search_options options = {0};
 	bool		as_of = query->settings.as_of_version > 0;
+	double		looked_at = 0;
+	double		seen = 0;
 	s3v_code	code;
 	int			i;
 
-	options.k = args->k;
+	options.k = (uint64_t) nearest_to_reach(query, *share);
 	options.probes = query->settings.probes;
 	options.max_bytes = query->settings.max_bytes;
 	options.in_flight_bytes = count > 1 ? IN_FLIGHT_BYTES / 2 : IN_FLIGHT_BYTES;
@@ -219,7 +247,7 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 						   query->index->dimensions, &options, (s3v_search **) &handle->ptr, err);
 	for (i = 0; i < count && code == S3V_OK; i++)
 	{
-		Ranking		ranking = {query, i, &query->hits[first + i], most_reranked(args->k) - args->k, patience_of(query)};
+		Ranking		ranking = {query, i, &query->hits[first + i], most_reranked(args->k) - args->k, patience_of(query), 0, 0};
 
 		if (as_of)
 		{
@@ -229,6 +257,8 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 		query->from = first + i;
 		query->to = first + i + 1;
 		code = rank_query(&ranking, call, handle->ptr, err);
+		looked_at += ranking.looked_at;
+		seen += ranking.seen;
 		if (ranking.patience < 0)
 		{
 			*gives_up = true;
@@ -245,7 +275,26 @@ search_lists(S3vQuery *query, const float *vectors, int first, int count, s3v_st
 		add_stats(&query->work.search, &stats);
 	}
 	handle_release(handle);
+	if (looked_at > 0)
+		*share = seen / looked_at;
 	return code;
+}
+
+/* Under row-level security once more, farther, where the caller sees fewer of the nearest rows than the planner expected. */
+static s3v_code
+search_visible(S3vQuery *query, const float *vectors, int first, int count, s3v_store *store, const s3v_keys *pending, s3v_error *err,
+			   S3vCall *call, bool *gives_up)
+{
+	double		expected = expected_share(query);
+	double		share = expected;
+	s3v_code	code = search_lists(query, vectors, first, count, &share, store, pending, err, call, gives_up);
+
+	if (!query->row_security || code != S3V_OK || *gives_up ||
+		nearest_to_reach(query, share) <= ENOUGH_FARTHER * nearest_to_reach(query, expected))
+		return code;
+	for (int i = first; i < first + count; i++)
+		query->hits[i].again = true;
+	return search_lists(query, vectors, first, count, &share, store, pending, err, call, gives_up);
 }
 
 static s3v_code
@@ -258,7 +307,7 @@ search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error
 	int			first;
 
 	for (first = 0; first < total && code == S3V_OK && !*gives_up; first += at_once)
-		code = search_lists(query, vectors, first, Min(at_once, total - first), store, pending, err, call, gives_up);
+		code = search_visible(query, vectors, first, Min(at_once, total - first), store, pending, err, call, gives_up);
 	return code;
 }
 
@@ -305,5 +354,6 @@ query_search_index(S3vQuery *query, const s3v_keys *pending)
 				 errdetail("%s", err.message),
 				 errhint("Run s3v_sync with mode 'reconcile' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
 	return missing ? "objects of the version are missing from the store" :
-		gives_up ? "few candidates are visible to the caller: all visible rows are read from the source" : NULL;
+		gives_up ? "few candidates are visible to the caller: all visible rows are read from the source" :
+		query->row_security && query->work.search.budget_reached ? "max_bytes was reached: all visible rows are read from the source" : NULL;
 }

@@ -247,6 +247,7 @@ CREATE VIEW s3v.s3v_indexes AS
     JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = i.index_id
     JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
     LEFT JOIN s3v.version c ON c.index_id = i.index_id AND NOT pg_catalog.row_security_active(i.source)    -- counts
+        AND pg_catalog.has_any_column_privilege(i.source, 'SELECT')
     WHERE pg_catalog.has_table_privilege(i.index_id, 'SELECT');
 COMMENT ON VIEW s3v.s3v_indexes IS 'the indexes that the caller may read';
 CREATE VIEW s3v.s3v_progress AS SELECT * FROM s3v.progress();

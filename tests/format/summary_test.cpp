@@ -6,7 +6,6 @@
 #include <limits>
 #include <map>
 
-#include "base/decimal.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "format/coding.h"
@@ -15,21 +14,19 @@
 namespace s3v {
 namespace {
 
-using testing::MetadataWriter;
-
-const std::string kKey = "delta";
-using Limits = std::numeric_limits<int64_t>;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 using testing::Decimal;
 using testing::Float;
 using testing::Integer;
+using testing::MetadataWriter;
 using testing::Null;
 using testing::Summarized;
 using testing::Text;
 using testing::Time;
 using testing::Values;
+
+using Limits = std::numeric_limits<int64_t>;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(Summary, FewValuesAreCounted) {
   const Summarized of({Text("b"), Text("a"), Null(), Text("b"), Text("")});
