@@ -4,7 +4,9 @@
 #include "common/hashfn.h"
 #include "nodes/parsenodes.h"
 #include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/resowner.h"
 
 #include "compat.h"
@@ -120,12 +122,28 @@ plan_get_custom(const char *sql, int nargs, const Oid *types)
 	return get(&custom_plans, sql, nargs, types);
 }
 
+/* A setting of the user's goes before the wish for a custom plan; what we ask the planner is about these very values. */
+static bool
+allow_custom_plans(const CachedPlanSource *source, int *nest_level)
+{
+	if ((source->cursor_options & CURSOR_OPT_CUSTOM_PLAN) == 0 || plan_cache_mode != PLAN_CACHE_MODE_FORCE_GENERIC_PLAN)
+		return false;
+	*nest_level = NewGUCNestLevel();
+	(void) set_config_option("plan_cache_mode", "auto", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return true;
+}
+
 CachedPlan *
 plan_statement(SPIPlanPtr plan, ParamListInfo arguments)
 {
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	int			nest_level = 0;
+	bool		is_set = allow_custom_plans(source, &nest_level);
+	CachedPlan *planned = GetCachedPlan(source, arguments, source->is_saved ? CurrentResourceOwner : NULL, NULL);
 
-	return GetCachedPlan(source, arguments, source->is_saved ? CurrentResourceOwner : NULL, NULL);
+	if (is_set)
+		AtEOXact_GUC(true, nest_level);
+	return planned;
 }
 
 void

@@ -14,13 +14,12 @@
 namespace s3v {
 namespace {
 
-using testing::MetadataWriter;
-
 using testing::Column;
 using testing::Float;
 using testing::Integer;
 using testing::IsSame;
 using testing::kNull;
+using testing::MetadataWriter;
 using testing::Text;
 using Limits = std::numeric_limits<int64_t>;
 
