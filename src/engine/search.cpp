@@ -126,11 +126,8 @@ class Search::Impl {
         if (wanted > query->read()) wants.push_back({query.get(), wanted});
       }
       if (wants.empty()) break;
-      if (ArePromising(wants)) {
-        if (!ReadLists(wants, stop)) break;
-      } else if (!ReadColumnsOf(wants, stop)) {
-        break;
-      }
+      if (!ArePromising(wants) && ReadColumnsOf(wants, stop)) continue;
+      if (!ReadLists(wants, stop)) break;
     }
     is_started_ = true;
   }
@@ -161,7 +158,7 @@ class Search::Impl {
 
   // One wave: the columns of the lists that are wanted, and of those behind them while they take few bytes beside the
   // codes that they may spare; a second time, when there was less than expected, of all of them. False when the budget
-  // forbids.
+  // forbids: it may do for some lists.
   bool ReadColumnsOf(const std::vector<Want>& wants, Stop& stop) {
     std::set<uint32_t> pieces;
     uint64_t bytes = 0;
