@@ -212,7 +212,7 @@ scan_instead(S3vQuery *query, const char *why)
 		}
 		query_read_keys(query, allowed->keys, allowed->count);
 	}
-	else
+	else if (query->filter == NULL || !query_scan_matches(query))
 		query_scan_source(query);
 	query->work.ms_source += milliseconds_since(&start);
 }

@@ -261,6 +261,5 @@ query_visit_source(S3vQuery *query, S3vRowVisitor visit, void *arg)
 void
 query_scan_source(S3vQuery *query)
 {
-	if (query->filter == NULL || !query_scan_matches(query))
-		query_visit_source(query, consider, NULL);
+	query_visit_source(query, consider, NULL);
 }

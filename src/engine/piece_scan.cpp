@@ -72,7 +72,9 @@ bool PieceScanner::Select(const Piece& piece, const ScanRange& range, PieceSourc
   keys_seen_.clear();
   masked_ = 0;
   passed_ = range.count();
-  is_selective_ = scope_.is_narrowed() || !masks.empty();
+  const bool all_match = scope_.matches == nullptr || scope_.matches->AreAll(scope_.NumberOf(piece));
+  is_selective_ = !all_match || scope_.options.only != nullptr || !masks.empty();
+  drops_pending_ = is_selective_ && scope_.is_narrowed();
   if (!is_selective_) return true;
   passing_.assign(range.count(), 1);
   if (scope_.matches != nullptr) {
@@ -85,7 +87,7 @@ bool PieceScanner::Select(const Piece& piece, const ScanRange& range, PieceSourc
   }
   DropMasked(piece, masks);
   if (scope_.options.only != nullptr) SelectOnly(range);
-  if (scope_.is_narrowed()) DropPending(range);
+  if (drops_pending_) DropPending(range);
   passed_ = static_cast<uint64_t>(std::count(passing_.begin(), passing_.end(), 1));
   return true;
 }
@@ -209,8 +211,9 @@ void PieceScanner::ScoreCodes(const ScanRange& range, const ExtensionRange* exte
       continue;
     }
     const ByteView key = range.key(i);
-    if (!scope_.is_narrowed() && IsPending(AsText(key))) {
+    if (!drops_pending_ && IsPending(AsText(key))) {
       --query.matched;
+      if (scope_.is_narrowed()) --query.matched_in[scope_.navigation.pieces[piece_number_].list];
       continue;
     }
     candidates.Offer(found.lower_bound, found.score, found.upper_bound, {piece_number_, i}, key);

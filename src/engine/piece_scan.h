@@ -48,6 +48,7 @@ class PieceScanner {
   std::vector<float> centroid_;
   uint32_t piece_number_ = 0;
   bool is_selective_ = false;     // some entries of the piece may not pass
+  bool drops_pending_ = false;    // all that pending keys have; else only those that would be candidates
   std::vector<uint8_t> passing_;  // then one flag an entry
   std::vector<Run> runs_;         // what is scored: whole blocks of entries, some of which pass
   uint64_t masked_ = 0;
