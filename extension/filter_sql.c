@@ -14,7 +14,7 @@
 #include "filter_sql.h"
 
 /* With more values in one $in, estimating how many rows have them takes longer than what it saves. */
-#define MOST_VALUES 200
+#define MOST_VALUES 100
 
 /* Of the rows there may be: how many a part of the filter can let through. */
 typedef enum Outlook
@@ -186,7 +186,10 @@ put_listed(Writer *writer, const S3vColumn *column, const JsonbValue *list)
 
 /* ---- $lt and its like, $startsWith ---- */
 
-/* Bytes are in the order of the core, which is that of UTF-8; a column of another collation has it in indexes that say so alone. */
+/*
+ * Bytes are in the order of the core, which is that of UTF-8; a column of another collation has it in indexes that say so alone. The operand is
+ * text, and so character(n) is compared without its padding.
+ */
 static Outlook
 put_text_order(Writer *writer, const S3vColumn *column, const char *operator, const JsonbValue *scalar)
 {
@@ -194,9 +197,6 @@ put_text_order(Writer *writer, const S3vColumn *column, const char *operator, co
 	Datum		value;
 
 	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-		return put_presence(writer, column, true);
-	/* Of character(n), = and < overlook blanks at the end of the operand; the core does not. */
-	if (column->base_type == BPCHAROID)
 		return put_presence(writer, column, true);
 	(void) filter_constant(TEXTOID, scalar, &value);
 	return put_comparison(writer, column, operator, ordered ? "$%d" : "$%d COLLATE pg_catalog.\"C\"", TEXTOID, value);
