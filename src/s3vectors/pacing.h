@@ -15,13 +15,13 @@ class Pacing {
   explicit Pacing(int64_t now_ms, double requests_per_second = kRequestsPerSecond,
                   double vectors_per_second = kVectorsPerSecond);
 
-  // Milliseconds to wait until a request with so many vectors may go out; 0: now. Each bucket holds one second's worth, so a
-  // first batch goes at once; a batch larger than a bucket goes when the bucket is full.
+  // Milliseconds to wait until a request with so many vectors may go out; 0: now. Each bucket holds one second's worth,
+  // so a first batch goes at once; a batch larger than a bucket goes when the bucket is full.
   int64_t WaitFor(uint64_t vectors, int64_t now_ms);
   // It went out.
   void Take(uint64_t vectors, int64_t now_ms);
-  // 429 or 503: both rates go down by a fifth, once for all answers of the same 200 ms; not below 1 request and 10 vectors a
-  // second.
+  // 429 or 503: both rates go down by a fifth, once for all answers of the same 200 ms; not below 1 request and 10
+  // vectors a second.
   void Refused(int64_t now_ms);
   // An answer without refusal: both rates go up by a twentieth for each second since the last refusal or rise.
   void Accepted(int64_t now_ms);

@@ -13,8 +13,8 @@
 
 namespace s3v {
 
-// As Collect() of engine/collect.h, with names of generations in place of manifests. "Now" is the service's own time of the
-// owner marker that the caller has just claimed. `bytes` are not known: 0.
+// As Collect() of engine/collect.h, with names of generations in place of manifests. "Now" is the service's own time of
+// the owner marker that the caller has just claimed. `bytes` are not known: 0.
 CollectResult CollectRemote(ServiceClient& service, const ObjectId& index, IndexState state,
                             const std::vector<std::string>& retained, int64_t keep_seconds, uint64_t owner_number,
                             const std::function<void()>& before_delete, Stop& stop);

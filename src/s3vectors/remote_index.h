@@ -34,8 +34,8 @@ struct RemoteCreation {
 // s3v_create_index checks before anything is made.
 void CheckRemoteCreation(const RemoteCreation& creation);
 
-// A new generation under a random number; the vector bucket first, when it is missing and wanted. A lost answer whose index
-// turns out to exist is our own. Answers the name.
+// A new generation under a random number; the vector bucket first, when it is missing and wanted. A lost answer whose
+// index turns out to exist is our own. Answers the name.
 std::string CreateGeneration(ServiceClient& service, const ObjectId& index, const RemoteCreation& creation, Stop& stop);
 
 // Throws kObjectMissing, kStoreMissing; kCorrupted for an answer without what every index has.
@@ -51,8 +51,8 @@ std::vector<RemoteListing> ListRemote(ServiceClient& service, const std::string&
 // An index that is not there is deleted.
 void DeleteRemote(ServiceClient& service, const std::string& name, Stop& stop);
 
-// The newest generation of the index that is none of `published` and has that shape: what an attempt that did not finish
-// left behind.
+// The newest generation of the index that is none of `published` and has that shape: what an attempt that did not
+// finish left behind.
 std::optional<std::string> FindUnfinished(ServiceClient& service, const ObjectId& index,
                                           const std::vector<std::string>& published, const RemoteCreation& shape,
                                           Stop& stop);

@@ -56,8 +56,8 @@ struct RowSizes {
 };
 RowSizes SizesOf(const RemoteSchema& schema, ByteView key, ByteView row);
 
-// A sentence for errdetail when the service would refuse the row (key empty or too long, metadata too large); nothing when it
-// fits.
+// A sentence for errdetail when the service would refuse the row (key empty or too long, metadata too large); nothing
+// when it fits.
 std::optional<std::string> ComplaintAbout(const RemoteSchema& schema, ByteView key, ByteView row);
 
 // Equal for a row and for what the service gives back of it, whatever it does to the spelling: numbers are compared as

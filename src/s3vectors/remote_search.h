@@ -35,8 +35,9 @@ struct RemoteSearchOptions {
   bool with_metadata = false;  // needs the permission s3vectors:GetVectors, as a filter does
 };
 
-// All queries' first pages at once, then page after page as each asks for. A token that expired begins its query anew, once.
-// A CLASSIC index is asked with queryMode ENHANCED where the filter needs it. Throws what ServiceClient::Run throws.
+// All queries' first pages at once, then page after page as each asks for. A token that expired begins its query anew,
+// once. A CLASSIC index is asked with queryMode ENHANCED where the filter needs it. Throws what ServiceClient::Run
+// throws.
 std::vector<RemoteAnswer> SearchRemote(ServiceClient& service, const std::string& name,
                                        std::span<const RemoteQuery> queries, const RemoteSearchOptions& options,
                                        Stop& stop);

@@ -1,5 +1,5 @@
-// Vectors into and out of a remote index: batches by count and bytes, several at once, paced, halved where the service asks
-// for less. docs/design/s3vectors.md, "Writing".
+// Vectors into and out of a remote index: batches by count and bytes, several at once, paced, halved where the service
+// asks for less. docs/design/s3vectors.md, "Writing".
 #pragma once
 
 #include <cstdint>

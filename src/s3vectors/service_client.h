@@ -96,8 +96,8 @@ class ServiceClient {
   std::unique_ptr<HttpClient> http_;
 };
 
-// The endpoint that a config of an s3vectors:// server leads to: its own, or Amazon's for the region, whose suffix depends
-// on the partition. Throws kInvalidArgument.
+// The endpoint that a config of an s3vectors:// server leads to: its own, or Amazon's for the region, whose suffix
+// depends on the partition. Throws kInvalidArgument.
 Endpoint ServiceEndpointOf(const StoreConfig& config);
 
 // 3 tries, base 50 ms (throttling: 1 s), at most 20 s, full jitter; what the service's own SDKs do.
