@@ -26,6 +26,11 @@ enum
 void
 as_of_prepare(S3vQuery *query)
 {
+	if (query->remote != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("option \"as_of_version\" is not for indexes on s3vectors://"),
+				 errdetail("Amazon S3 Vectors keeps no versions.")));
 	/* Policies decide by rows as they are now; those of then are not at hand. */
 	if (query->row_security)
 		ereport(ERROR,

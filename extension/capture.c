@@ -23,6 +23,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "remote.h"
 #include "source.h"
 
 /* ---- what a session knows of a source ---- */
@@ -32,6 +33,7 @@ typedef struct CapturedIndex
 	S3vIndex   *index;
 	S3vSource  *columns;		/* NULL: one is gone or has another type */
 	bool		check_vectors;	/* false where the column's type lets no bad vector in */
+	s3v_remote *remote;			/* how rows go to the service, which does not take them all; NULL: the index is on another kind of server */
 } CapturedIndex;
 
 typedef struct CapturedSource
@@ -107,6 +109,8 @@ read_indexes(CapturedSource *source, Relation rel)
 		captured->columns = source_describe(rel, captured->index->key_column, captured->index->vector_column,
 											captured->index->metadata_count, captured->index->metadata, true);
 		captured->check_vectors = captured->columns != NULL && vectors_need_check(captured->index, captured->columns);
+		captured->remote = captured->columns != NULL && captured->index->remote_names != NULL
+			? remote_schema(captured->index, captured->columns) : NULL;
 	}
 }
 
@@ -169,14 +173,14 @@ typedef struct Change
 } Change;
 
 static void
-log_key(Change *change, const S3vIndex *index, const char *key)
+log_key(Change *change, const S3vIndex *index, const char *key, bool existed)
 {
 	if (change->log == NULL)
 		change->log = catalog_log_open(index->log);
 	if (change->log == NULL)
 		catalog_mark_stale(index->index_id, "its change log is missing");
 	else
-		catalog_log_append(change->log, index->index_id, key);
+		catalog_log_append(change->log, index->index_id, key, existed);
 }
 
 static void
@@ -248,7 +252,23 @@ may_see_key(const Change *change, const S3vSource *columns)
 		 pg_attribute_aclcheck(relid, columns->key.attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK);
 }
 
-/* Raises for a vector that a sync could not take: so no sync ever stumbles over one row. */
+/* A row that a sync could not take: so no sync ever stumbles over one. */
+static void
+refuse_row(const Change *change, const CapturedIndex *captured, const char *complaint)
+{
+	const S3vSource *columns = captured->columns;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 may_see_key(change, columns)
+			 ? errmsg("row with key \"%s\" of table \"%s\" does not fit index \"%s\"", key_of(change->new, columns),
+					  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id))
+			 : errmsg("a row of table \"%s\" does not fit index \"%s\"",
+					  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id)),
+			 errdetail_internal("%s", complaint),
+			 errtablecol(change->rel, columns->vector.attnum)));
+}
+
 static void
 check_vector(const Change *change, const CapturedIndex *captured)
 {
@@ -262,15 +282,28 @@ check_vector(const Change *change, const CapturedIndex *captured)
 	if (vector != NULL)
 		complaint = vector_complaint(vector, dimensions, captured->index->dimensions);
 	if (complaint != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 may_see_key(change, columns)
-				 ? errmsg("row with key \"%s\" of table \"%s\" does not fit index \"%s\"", key_of(change->new, columns),
-						  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id))
-				 : errmsg("a row of table \"%s\" does not fit index \"%s\"",
-						  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id)),
-				 errdetail_internal("%s", complaint),
-				 errtablecol(change->rel, columns->vector.attnum)));
+		refuse_row(change, captured, complaint);
+}
+
+/* What the service takes of key and metadata. */
+static void
+check_remote(const Change *change, const CapturedIndex *captured)
+{
+	const S3vSource *columns = captured->columns;
+	Datum	   *values = palloc(sizeof(Datum) * Max(columns->metadata_count, 1));
+	bool	   *nulls = palloc(sizeof(bool) * Max(columns->metadata_count, 1));
+	bool		null;
+	S3vKey		key = key_from_datum(slot_getattr(change->new, columns->key.attnum, &null), columns->key.base_type, columns->key_kind);
+	StringInfoData metadata;
+	char	   *complaint;
+
+	for (int i = 0; i < columns->metadata_count; i++)
+		values[i] = slot_getattr(change->new, columns->metadata[i].attnum, &nulls[i]);
+	initStringInfo(&metadata);
+	metadata_encode(&metadata, columns, values, nulls);
+	complaint = remote_row_complaint(captured->remote, &key, metadata.data, metadata.len);
+	if (complaint != NULL)
+		refuse_row(change, captured, complaint);
 }
 
 /* A row without a vector is not in the index: only changes between having one and another, or none, count. */
@@ -300,12 +333,14 @@ capture_row(Change *change, const CapturedIndex *captured)
 
 	had_null_key = change->old != NULL && is_null(change->old, &columns->key);
 	has_null_key = change->new != NULL && is_null(change->new, &columns->key);
+	if (has_vector && !has_null_key && captured->remote != NULL)
+		check_remote(change, captured);
 	if (had_null_key || has_null_key)
 		catalog_mark_stale(captured->index->index_id, "a row without a key was written");
 	if (change->new != NULL && !has_null_key)
-		log_key(change, captured->index, key_of(change->new, columns));
+		log_key(change, captured->index, key_of(change->new, columns), had_vector && !differs(change, &columns->key));
 	if (change->old != NULL && !had_null_key && (change->new == NULL || differs(change, &columns->key)))
-		log_key(change, captured->index, key_of(change->old, columns));
+		log_key(change, captured->index, key_of(change->old, columns), had_vector);
 }
 
 /* ---- the trigger ---- */
@@ -350,7 +385,7 @@ s3v_capture(PG_FUNCTION_ARGS)
 	for (int i = 0; i < source->count; i++)
 	{
 		if (truncated)
-			log_key(&change, source->indexes[i].index, NULL);
+			log_key(&change, source->indexes[i].index, NULL, true);
 		else
 			capture_row(&change, &source->indexes[i]);
 	}

@@ -34,7 +34,9 @@ enum
 	INDEX_VECTOR_COLUMN,
 	INDEX_METADATA,
 	INDEX_METRIC,
-	INDEX_DIMENSIONS
+	INDEX_DIMENSIONS,
+	INDEX_REMOTE_NAMES,
+	INDEX_NONFILTERABLE
 };
 
 enum
@@ -54,7 +56,9 @@ enum
 	VERSION_OWNER,
 	VERSION_HI,
 	VERSION_RUNNING,
-	VERSION_SYSTEM_IDENTIFIER
+	VERSION_SYSTEM_IDENTIFIER,
+	VERSION_SYNCED_AT,
+	VERSION_REPAIRED
 };
 
 /* ---- scans ---- */
@@ -142,16 +146,51 @@ metric_from_name(const char *name)
 	return 0;					/* not reached */
 }
 
-static void
-read_metadata_names(const CatalogScan *scan, S3vIndex *index)
+/* None where the column is NULL. */
+static char **
+names_of(const CatalogScan *scan, AttrNumber column, int *count)
 {
-	Datum	   *names;
+	Datum	   *elements;
+	char	  **names;
 
-	deconstruct_array(DatumGetArrayTypeP(scan->values[INDEX_METADATA - 1]), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, NULL,
-					  &index->metadata_count);
-	index->metadata = palloc(sizeof(char *) * Max(index->metadata_count, 1));
-	for (int i = 0; i < index->metadata_count; i++)
-		index->metadata[i] = pstrdup(NameStr(*DatumGetName(names[i])));
+	*count = 0;
+	if (scan->nulls[column - 1])
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(scan->values[column - 1]), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &elements, NULL, count);
+	names = palloc(sizeof(char *) * Max(*count, 1));
+	for (int i = 0; i < *count; i++)
+		names[i] = pstrdup(NameStr(*DatumGetName(elements[i])));
+	return names;
+}
+
+static bool
+is_one_of(const char *name, char *const *names, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+read_remote_names(const CatalogScan *scan, S3vIndex *index)
+{
+	int			count;
+	int			kept_count;
+	char	  **kept = names_of(scan, INDEX_NONFILTERABLE, &kept_count);
+
+	index->remote_names = names_of(scan, INDEX_REMOTE_NAMES, &count);
+	if (index->remote_names == NULL)
+		return;
+	if (count != index->metadata_count)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("table \"s3v.index\" names %d metadata columns and %d on the service", index->metadata_count, count)));
+	index->nonfilterable = palloc0(sizeof(bool) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+		index->nonfilterable[i] = is_one_of(index->remote_names[i], kept, kept_count);
 }
 
 static S3vIndex *
@@ -166,7 +205,8 @@ read_index(const CatalogScan *scan)
 	strlcpy(index->uuid, DatumGetCString(DirectFunctionCall1(uuid_out, uuid)), sizeof(index->uuid));
 	index->key_column = name_of(scan, INDEX_KEY_COLUMN);
 	index->vector_column = name_of(scan, INDEX_VECTOR_COLUMN);
-	read_metadata_names(scan, index);
+	index->metadata = names_of(scan, INDEX_METADATA, &index->metadata_count);
+	read_remote_names(scan, index);
 	index->metric = metric_from_name(catalog_text_of(scan, INDEX_METRIC));
 	index->dimensions = DatumGetInt32(scan->values[INDEX_DIMENSIONS - 1]);
 	index->xmin = HeapTupleHeaderGetXmin(scan->tuple->t_data);
@@ -318,9 +358,11 @@ catalog_version(Oid index_id, Snapshot snapshot)
 		read_deltas(&scan, version);
 		version->rows = number_of(&scan, VERSION_ROWS);
 		version->skipped = number_of(&scan, VERSION_SKIPPED);
+		version->bytes = number_of(&scan, VERSION_BYTES);
 		version->owner = number_of(&scan, VERSION_OWNER);
 		read_log_bounds(&scan, version);
 		version->mine = catalog_written_by_this_transaction(&scan);
+		version->repaired = number_of(&scan, VERSION_REPAIRED);
 	}
 	catalog_scan_end(&scan);
 	return version;

@@ -26,6 +26,8 @@ typedef struct S3vIndex
 	char	  **metadata;
 	s3v_metric	metric;
 	int			dimensions;
+	char	  **remote_names;	/* s3vectors:// alone, else NULL: names of the metadata on the service */
+	bool	   *nonfilterable;	/* likewise, for each of them */
 	TransactionId xmin;			/* of its row */
 } S3vIndex;
 
@@ -40,12 +42,14 @@ typedef struct S3vVersion
 	int64	   *delta_bytes;
 	int64		rows;
 	int64		skipped;
+	int64		bytes;
 	int64		owner;
 	bool		bounded;		/* hi and running are valid here: the recorded system identifier is this cluster's */
 	FullTransactionId hi;
 	int			running_count;
 	FullTransactionId *running;
 	bool		mine;			/* the row was written by the current transaction */
+	int64		repaired;		/* s3vectors:// alone: the last version that repaired rows which no log row names */
 } S3vVersion;
 
 /* Objects of the extension, looked up once and again after invalidation. Raise 42704 when the extension is not installed here. */
@@ -93,11 +97,12 @@ typedef struct S3vLogRow
 	FullTransactionId xid;
 	int64		id;
 	const char *key;			/* NULL: everything */
+	bool		existed;		/* had a vector before the change */
 } S3vLogRow;
 
 /*
  * The change log of one index as a snapshot sees it, by range of transaction ids: consumed rows that cannot be removed yet are
- * skipped. `version` bounds it (NULL: everything). Ordered, rows come by (xid, id), and version->running must ascend; raises 55000 when the
+ * skipped, and so are those that a sync has stamped. `version` bounds it (NULL: everything). Ordered, rows come by (xid, id), and version->running must ascend; raises 55000 when the
  * log has lost its primary key. visit() answers false to stop.
  */
 typedef bool (*S3vLogRowVisitor) (void *arg, const S3vLogRow *row);
@@ -109,12 +114,19 @@ typedef bool (*S3vLogVisitor) (void *arg, const char *key);
 extern void catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, S3vLogVisitor visit, void *arg);
 
 /*
+ * As catalog_log_scan(), for an index on s3vectors://, whose vectors have no versions: the rows that the *latest* snapshot shows, but for those
+ * of which `reader` (whose version row `version` is) sees that a sync has consumed them. Keys that none of them names are on the service
+ * as the reader's snapshot sees them: docs/design/s3vectors.md.
+ */
+extern void catalog_log_scan_doubtful(const S3vIndex *index, const S3vVersion *version, Snapshot reader, S3vLogVisitor visit, void *arg);
+
+/*
  * One log row for each key (NULL: everything), in the current transaction. Cheap: no SPI, no rights, no command counter. Open
  * answers NULL when the table is gone.
  */
 typedef struct S3vLogWriter S3vLogWriter;
 extern S3vLogWriter *catalog_log_open(Oid log);
-extern void catalog_log_append(S3vLogWriter *writer, Oid index_id, const char *key);
+extern void catalog_log_append(S3vLogWriter *writer, Oid index_id, const char *key, bool existed);
 extern void catalog_log_close(S3vLogWriter *writer);
 
 /* Makes the change log of a source, or finds the one it has. Readable by the source's owner; a member of nothing. */

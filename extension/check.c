@@ -127,13 +127,57 @@ open_contents(const S3vQuery *query, S3vCall *call, Findings *findings)
 	return handle->ptr;
 }
 
+/* Everything that a service keeps of the index. What others wrote there is orphaned. */
+static s3v_contents *
+open_remote_contents(const S3vQuery *query, S3vCall *call, Findings *findings)
+{
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_contents);
+	uint64_t	foreign = 0;
+	s3v_error	err;
+
+	boundary_check(call, s3v_remote_contents_open(boundary_env(call), server_index_store(query->index->index_id), query->remote,
+												  query->version->manifest, (uint64) maintenance_work_mem * 1024,
+												  (s3v_contents **) &handle->ptr, &foreign, &err), &err);
+	findings->orphaned = (int64) foreign;
+	return handle->ptr;
+}
+
+static void
+read_pending(const S3vQuery *query, Pending *pending)
+{
+	pending->source = query->source;
+	pending->keys = key_set_make();
+	if (query->version == NULL || query->version->version == 0)
+		pending->everything = true;
+	else if (query->remote != NULL)
+		catalog_log_scan_doubtful(query->index, query->version, query->snapshot, note_pending, pending);
+	else
+		catalog_log_scan(query->index, query->version, query->snapshot, note_pending, pending);
+}
+
+/* With its contents opened, unless it has none. */
+static S3vComparison
+start_comparison(const S3vQuery *query, Relation rel, Findings *findings)
+{
+	S3vComparison comparison = {.index = query->index, .source = query->source, .rel = rel, .snapshot = query->snapshot,
+	.remote = query->remote};
+
+	if (query->version == NULL || query->version->version == 0)
+		return comparison;
+	comparison.call = boundary_begin();
+	comparison.contents = query->remote != NULL
+		? open_remote_contents(query, comparison.call, findings)
+		: open_contents(query, comparison.call, findings);
+	return comparison;
+}
+
 static Findings
 check_index(Oid index_id)
 {
 	S3vQueryArgs args = {.index_id = index_id, .k = 1};
 	Findings	findings = {0};
 	Pending		pending = {0};
-	S3vComparison comparison = {0};
+	S3vComparison comparison;
 	S3vQuery   *query;
 	Relation	rel;
 
@@ -144,31 +188,19 @@ check_index(Oid index_id)
 	query->version = catalog_version(index_id, query->snapshot);
 	rel = table_open(query->index->source, NoLock);
 
-	pending.source = query->source;
-	pending.keys = key_set_make();
-	if (query->version == NULL || query->version->version == 0)
-		pending.everything = true;
-	else
-	{
-		progress_start(index_id);
-		comparison.call = boundary_begin();
-		comparison.contents = open_contents(query, comparison.call, &findings);
-		catalog_log_scan(query->index, query->version, query->snapshot, note_pending, &pending);
-	}
-
+	progress_start(index_id);
+	comparison = start_comparison(query, rel, &findings);
+	/* After a service was asked: what changed until it had answered is in the log. */
+	read_pending(query, &pending);
 	if (pending.everything)
 		findings.pending = count_rows(rel, query->snapshot);
 	else
 	{
-		comparison.index = query->index;
-		comparison.source = query->source;
-		comparison.rel = rel;
-		comparison.snapshot = query->snapshot;
 		comparison.pending = pending.keys;
 		compare_rows(&comparison, NULL, NULL);
 		findings.pending = (int64) s3v_keys_count(pending.keys);
 		findings.missing = comparison.missing;
-		findings.orphaned = comparison.orphaned;
+		findings.orphaned += comparison.orphaned;
 		findings.stale = comparison.stale;
 	}
 	progress_end();

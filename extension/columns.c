@@ -86,7 +86,9 @@ columns_forget(const S3vIndex *index, int metadata)
 	table_close(rel, AccessShareLock);
 	values[0] = ObjectIdGetDatum(index->index_id);
 	values[1] = DirectFunctionCall1(namein, CStringGetDatum(index->metadata[metadata]));
-	(void) catalog_execute_latest("UPDATE s3v.index SET metadata = array_remove(metadata, $2) WHERE index_id = $1", 2, types, values);
+	(void) catalog_execute_latest("UPDATE s3v.index SET metadata = array_remove(metadata, $2),"
+								  " remote_names = array_remove(remote_names, remote_names[array_position(metadata, $2)])"
+								  " WHERE index_id = $1", 2, types, values);
 	if (name != NULL)
 		(void) catalog_execute(psprintf("ALTER FOREIGN TABLE %s DROP COLUMN %s", qualified_name(index->index_id),
 										quote_identifier(name)), 0, NULL, NULL, NULL, NULL);

@@ -136,9 +136,12 @@ refuse_row(const S3vComparison *comparison, const S3vKey *key, const char *compl
 }
 
 static uint64
-content_hash(const S3vSource *source, TupleTableSlot *slot, const float *vector, int dimensions)
+content_hash(const S3vComparison *comparison, TupleTableSlot *slot, const float *vector, int dimensions)
 {
+	const S3vSource *source = comparison->source;
 	StringInfoData metadata;
+	uint64_t	hash;
+	s3v_error	err;
 
 	initStringInfo(&metadata);
 	if (source->metadata_count > 0)
@@ -150,7 +153,10 @@ content_hash(const S3vSource *source, TupleTableSlot *slot, const float *vector,
 			values[i] = slot_getattr(slot, source->metadata[i].attnum, &nulls[i]);
 		metadata_encode(&metadata, source, values, nulls);
 	}
-	return s3v_content_hash(vector, dimensions, metadata.data, metadata.len);
+	if (comparison->remote == NULL)
+		return s3v_content_hash(vector, dimensions, metadata.data, metadata.len);
+	boundary_raise(s3v_remote_row_hash(comparison->remote, vector, metadata.data, metadata.len, &hash, &err), &err);
+	return hash;
 }
 
 static void
@@ -184,8 +190,9 @@ add_row(S3vComparison *comparison, TupleTableSlot *slot, Rows *rows)
 		comparison->skipped++;
 		return;
 	}
+	comparison->rows++;
 	if (!is_pending(comparison, key.data, key.size))
-		rows_put(rows, &key, content_hash(source, slot, vector, dimensions));
+		rows_put(rows, &key, content_hash(comparison, slot, vector, dimensions));
 }
 
 /* Values come straight from the table: no function of a user runs, and no policy applies. */
@@ -268,7 +275,7 @@ compare_rows(S3vComparison *comparison, S3vDifferenceVisitor visit, void *arg)
 	Side		row;
 	Side		entry;
 
-	comparison->missing = comparison->orphaned = comparison->stale = comparison->skipped = 0;
+	comparison->missing = comparison->orphaned = comparison->stale = comparison->skipped = comparison->rows = 0;
 	rows_begin(&rows);
 	read_source(comparison, &rows);
 

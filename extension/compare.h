@@ -7,6 +7,7 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+#include "../src/api/s3v_remote_c.h"
 #include "boundary.h"
 #include "catalog.h"
 #include "source.h"
@@ -26,11 +27,13 @@ typedef struct S3vComparison
 	Snapshot	snapshot;
 	S3vCall    *call;
 	s3v_contents *contents;		/* of the version; NULL: it has nothing that can be read */
+	const s3v_remote *remote;	/* the contents are of a service; NULL: of a store */
 	const s3v_keys *pending;	/* keys that are left out; NULL: none */
 	/* answers */
 	int64		missing;
 	int64		orphaned;
 	int64		stale;
+	int64		rows;			/* source rows that belong into the index */
 	int64		skipped;		/* source rows that do not belong into the index: no vector, or a zero one under cosine */
 } S3vComparison;
 

@@ -27,6 +27,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "create.h"
+#include "remote.h"
 #include "server.h"
 #include "settings.h"
 #include "source.h"
@@ -55,6 +56,12 @@ metric_from_text(const char *text)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unrecognized metric \"%s\"", text),
 			 errhint("Valid metrics are: cosine, l2 (or euclidean), ip.")));
+}
+
+static s3v_metric
+metric_of(const char *canonical)
+{
+	return strcmp(canonical, "ip") == 0 ? S3V_INNER_PRODUCT : strcmp(canonical, "l2") == 0 ? S3V_L2 : S3V_COSINE;
 }
 
 static void
@@ -195,7 +202,22 @@ register_index(const Creation *creation, Oid index_id, Oid log)
 	values[7] = Int32GetDatum(creation->dimensions);
 	(void) catalog_execute("INSERT INTO s3v.index (index_id, source, log, uuid, key_column, vector_column, metadata, metric, dimensions)"
 						   " VALUES ($1, $2, $3, pg_catalog.gen_random_uuid(), $4, $5, $6, $7, $8)", 8, types, values, NULL, NULL);
+	if (creation->remote)
+		(void) catalog_execute("UPDATE s3v.index SET remote_names = metadata WHERE index_id = $1", 1, types, values, NULL, NULL);
 	(void) catalog_execute("INSERT INTO s3v.version (index_id, version) VALUES ($1, 0)", 1, types, values, NULL, NULL);
+}
+
+/* So that every INSERT from now on is held to what the first sync will be. */
+static void
+register_nonfilterable(Oid index_id)
+{
+	Oid			types[2] = {REGCLASSOID, NAMEARRAYOID};
+	Datum		values[2];
+
+	CommandCounterIncrement();
+	values[0] = ObjectIdGetDatum(index_id);
+	(void) remote_creation(catalog_index(index_id, NULL), &values[1]);
+	(void) catalog_execute("UPDATE s3v.index SET nonfilterable = $2 WHERE index_id = $1", 2, types, values, NULL, NULL);
 }
 
 static void
@@ -256,10 +278,17 @@ s3v_create_index(PG_FUNCTION_ARGS)
 									   creation.metadata, false);
 	create_check_key(rel, &creation.columns->key);
 	creation.dimensions = create_choose_dimensions(&creation, rel);
+	creation.remote = remote_server(creation.server);
+	settings_check_kind(creation.options.index_options, creation.remote);
+	if (creation.remote)
+		remote_check_creation(metric_of(creation.metric), creation.dimensions, creation.metadata, creation.metadata_count,
+							  creation.columns->key_kind, creation.options.index_options);
 
 	index_id = make_foreign_table(&creation, rel);
 	log = catalog_create_log(creation.source);
 	register_index(&creation, index_id, log);
+	if (creation.remote)
+		register_nonfilterable(index_id);
 	table_close(rel, NoLock);
 	catalog_install_capture(creation.source);
 	CommandCounterIncrement();

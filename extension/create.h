@@ -27,6 +27,7 @@ typedef struct Creation
 	S3vCreateOptions options;
 	S3vSource  *columns;
 	int			dimensions;
+	bool		remote;			/* the server is of s3vectors:// */
 } Creation;
 
 /* Raise 0A000 for what is no plain table, 22023 for a key, metadata column or dimensions that cannot be. (create_checks.c) */

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "../src/api/s3v_remote_c.h"
 #include "columns.h"
 #include "ddl_events.h"
 
@@ -170,9 +171,33 @@ server_of_dropped_index(Oid index_id)
 	return server;
 }
 
+/* How names of a service begin: "s3v-" and the digits of the uuid. */
+static char *
+remote_prefix(const char *uuid)
+{
+	StringInfoData name;
+
+	initStringInfo(&name);
+	appendStringInfoString(&name, "s3v-");
+	for (const char *c = uuid; *c != '\0'; c++)
+	{
+		if (*c != '-')
+			appendStringInfoChar(&name, *c);
+	}
+	return name.data;
+}
+
 static void
 tell_of_objects(const char *index, const char *uuid, const char *url)
 {
+	if (url != NULL && s3v_url_is_remote(url))
+	{
+		ereport(NOTICE,
+				(errmsg("remote indexes of dropped index %s remain in %s", index, url),
+				 errdetail("Their names begin with \"%s\".", remote_prefix(uuid)),
+				 errhint("Nothing refers to them any more. Delete them with the tools of the service.")));
+		return;
+	}
 	ereport(NOTICE,
 			(errmsg("objects of dropped index %s remain at %s/%s/", index, url != NULL ? url : "", uuid),
 			 errhint("Nothing refers to them any more. Delete everything below that prefix with the tools of the store.")));

@@ -1,13 +1,12 @@
 /* s3v_explain: runs a query and tells what it did. */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 
+#include "cost_sample.h"
 #include "json_put.h"
-#include "plans.h"
 #include "query.h"
+#include "remote.h"
 
 PG_FUNCTION_INFO_V1(s3v_explain);
 
@@ -17,21 +16,19 @@ put_milliseconds(JsonbParseState **state, const char *name, double ms)
 	json_put_number(state, name, psprintf("%.3f", Max(ms, 0)));
 }
 
-/* Dollars for one request of that kind; -1 where the price table has no such row. */
+/* Dollars of what the query sent; -1 where the price table lacks a row, or nobody here knows how large the index is. */
 static double
-price_of(const char *item)
+request_cost(S3vQuery *query)
 {
-	Oid			type = TEXTOID;
-	Datum		argument = CStringGetTextDatum(item);
-	double		price = -1;
-	bool		isnull;
+	Oid			index_id = query->args->index_id;
+	S3vPrices  *prices = prices_read();
+	S3vRemoteSettings settings;
 
-	SPI_connect();
-	if (SPI_execute_plan(plan_get("SELECT usd FROM s3v.price WHERE item OPERATOR(pg_catalog.=) $1", 1, &type),
-						 &argument, NULL, true, 1) == SPI_OK_SELECT && SPI_processed == 1)
-		price = DatumGetFloat8(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_finish();
-	return price;
+	if (remote_attached(index_id, &settings))
+		return -1;
+	if (remote_index(index_id))
+		return cost_of_sent(query, prices);
+	return prices->usd[PRICE_S3_GET] < 0 ? -1 : prices->usd[PRICE_S3_GET] * query->work.sent.get_requests;
 }
 
 static void
@@ -63,14 +60,14 @@ s3v_explain(PG_FUNCTION_ARGS)
 	S3vQuery   *query = query_run(&args);
 	const S3vQueryWork *work = &query->work;
 	JsonbParseState *state = NULL;
-	double		price;
+	double		cost;
 
 	if (query->row_security)
 		return explain_visible(query);
-	price = price_of("s3.get");
+	cost = request_cost(query);
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	json_put_text(&state, "path", path_names[work->path]);
-	json_put_bool(&state, "exact", !work->search.budget_reached && !query->settings.eventual && !work->estimated);
+	json_put_bool(&state, "exact", !work->search.budget_reached && !query->settings.eventual && !work->estimated && !work->incomplete);
 	json_put_text(&state, "status", work->status);
 	json_put_count(&state, "hits", args.query_count > 0 ? query->hits->count : 0);
 	json_put_count(&state, "version", query->version != NULL ? query->version->version : 0);
@@ -94,8 +91,8 @@ s3v_explain(PG_FUNCTION_ARGS)
 	put_milliseconds(&state, "source", work->ms_source);
 	put_milliseconds(&state, "total", work->ms_total);
 	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	if (price >= 0)
-		json_put_number(&state, "request_cost_usd", psprintf("%.10f", price * work->sent.get_requests));
+	if (cost >= 0)
+		json_put_number(&state, "request_cost_usd", psprintf("%.10f", cost));
 	else
 		json_put_text(&state, "request_cost_usd", NULL);
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "known.h"
+#include "remote.h"
 
 #include "access/table.h"
 #include "access/transam.h"
@@ -96,6 +97,7 @@ static S3vIndex *
 read_row(KnownEntry *entry)
 {
 	S3vIndex   *index = catalog_index(entry->index_id, NULL);
+	S3vRemoteSettings attached;
 
 	if (index != NULL)
 	{
@@ -103,6 +105,11 @@ read_row(KnownEntry *entry)
 		LockRelationOid(index->source, AccessShareLock);
 		index = catalog_index(entry->index_id, NULL);
 	}
+	if (index == NULL && remote_attached(entry->index_id, &attached))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" is attached: it has no source", get_rel_name(entry->index_id)),
+				 errhint("Only queries are possible; the index belongs to whoever writes it.")));
 	if (index == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -126,6 +133,8 @@ read_known(KnownEntry *entry)
 	known->source = source;
 	known->options = GetForeignTable(entry->index_id)->options;
 	known->columns_match = columns_match(index, source);
+	if (remote_index(entry->index_id) && index->remote_names != NULL)
+		known->remote = remote_schema(index, source);
 	return known;
 }
 
@@ -149,6 +158,12 @@ refresh(KnownEntry *entry)
 		MemoryContextSetParent(entry->context, TopTransactionContext);
 	entry->context = context;
 	entry->valid = entry->invalidations == invalidations;
+}
+
+bool
+known_already(Oid index_id)
+{
+	return entry_of(index_id)->valid;
 }
 
 const S3vKnownIndex *

@@ -7,6 +7,7 @@
 #include "access/transam.h"
 #include "nodes/pg_list.h"
 
+#include "../src/api/s3v_remote_c.h"
 #include "catalog.h"
 #include "source.h"
 
@@ -17,6 +18,7 @@ typedef struct S3vKnownIndex
 	List	   *options;		/* DefElem: OPTIONS of the foreign table */
 	bool		columns_match;	/* the foreign table has the types of the source */
 	Oid			key_index;		/* index of the source that finds a row by its key; InvalidOid: none that serves */
+	s3v_remote *remote;			/* how rows go to the service; NULL: the index is not on s3vectors:// */
 } S3vKnownIndex;
 
 /*
@@ -24,6 +26,9 @@ typedef struct S3vKnownIndex
  * 42809, 55000 for what is no index, and what source_describe() raises.
  */
 extern const S3vKnownIndex *known_index(Oid index_id);
+
+/* Would known_index() answer at once? */
+extern bool known_already(Oid index_id);
 
 /* Has an index other metadata columns than its row says that the snapshot sees? */
 extern bool known_columns_differ(const S3vKnownIndex *known, Snapshot snapshot);

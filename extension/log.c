@@ -6,6 +6,7 @@
 
 #include "catalog.h"
 #include "compat.h"
+#include "sync.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -35,7 +36,9 @@ enum
 	LOG_XID,
 	LOG_ID,
 	LOG_KEY,
-	LOG_COLUMNS = LOG_KEY
+	LOG_EXISTED,
+	LOG_SYNCED,
+	LOG_COLUMNS = LOG_SYNCED
 };
 
 #define LOG_NAME_BYTES 6
@@ -135,11 +138,11 @@ catalog_create_log(Oid source)
 
 	/* Heap and no other access method: capture inserts without asking. */
 	catalog_execute(psprintf("CREATE TABLE s3v.%s (index_id regclass, xid xid8, id bigint, key text,"
-							 " PRIMARY KEY (index_id, xid, id)) USING heap", name),
+							 " existed boolean, synced xid8, PRIMARY KEY (index_id, xid, id)) USING heap", name),
 					0, NULL, NULL, NULL, NULL);
 	log = catalog_table(name);
 	catalog_execute(psprintf("COMMENT ON TABLE s3v.%s IS 'change log of the indexes of one table: keys that changed since the"
-							 " last sync; NULL: all'", name),
+							 " last sync; NULL: all. On s3vectors:// synced rows stay for a while'", name),
 					0, NULL, NULL, NULL, NULL);
 	catalog_share_log(source, log);
 	adopt_log(source, log);
@@ -171,7 +174,7 @@ catalog_log_open(Oid log)
 }
 
 void
-catalog_log_append(S3vLogWriter *writer, Oid index_id, const char *key)
+catalog_log_append(S3vLogWriter *writer, Oid index_id, const char *key, bool existed)
 {
 	Datum		values[LOG_COLUMNS] = {0};
 	bool		nulls[LOG_COLUMNS] = {false};
@@ -184,6 +187,8 @@ catalog_log_append(S3vLogWriter *writer, Oid index_id, const char *key)
 		values[LOG_KEY - 1] = CStringGetTextDatum(key);
 	else
 		nulls[LOG_KEY - 1] = true;
+	values[LOG_EXISTED - 1] = BoolGetDatum(existed);
+	nulls[LOG_SYNCED - 1] = true;
 	tuple = heap_form_tuple(RelationGetDescr(writer->rel), values, nulls);
 	CatalogTupleInsertWithInfo(writer->rel, tuple, writer->indexes);
 	heap_freetuple(tuple);
@@ -206,9 +211,26 @@ typedef struct LogScan
 	Oid			primary_key;
 	Oid			index_id;
 	Snapshot	snapshot;
+	Snapshot	reader;			/* NULL: the snapshot itself */
 	S3vLogRowVisitor visit;
 	void	   *arg;
 } LogScan;
+
+/*
+ * Has a sync consumed the row that the reader sees, too? A stamp that the scan's snapshot shows is of a committed sync, or of one of this
+ * very transaction, which a reader may be older or younger than.
+ */
+static bool
+is_consumed(const LogScan *log, FullTransactionId synced)
+{
+	TransactionId xid = XidFromFullTransactionId(synced);
+
+	if (log->reader == NULL)
+		return true;
+	if (FullTransactionIdPrecedes(synced, widen_xid(log->reader->xmin)))
+		return true;
+	return !TransactionIdIsCurrentTransactionId(xid) && !XidInMVCCSnapshot(xid, log->reader);
+}
 
 /* Rows of the index that match the keys, the first of which is the index itself. False: the visitor has enough. */
 static bool
@@ -225,10 +247,15 @@ scan_range(const LogScan *log, ScanKey keys, int key_count)
 		TupleDesc	columns = RelationGetDescr(log->rel);
 		S3vLogRow	row;
 		bool		is_null;
-		Datum		value = heap_getattr(tuple, LOG_KEY, columns, &is_null);
-		char	   *key = is_null ? NULL : TextDatumGetCString(value);
+		Datum		value = heap_getattr(tuple, LOG_SYNCED, columns, &is_null);
+		char	   *key;
 
+		if (!is_null && is_consumed(log, DatumGetFullTransactionId(value)))
+			continue;
+		value = heap_getattr(tuple, LOG_KEY, columns, &is_null);
+		key = is_null ? NULL : TextDatumGetCString(value);
 		row.key = key;
+		row.existed = DatumGetBool(heap_getattr(tuple, LOG_EXISTED, columns, &is_null));
 		row.xid = DatumGetFullTransactionId(heap_getattr(tuple, LOG_XID, columns, &is_null));
 		row.id = DatumGetInt64(heap_getattr(tuple, LOG_ID, columns, &is_null));
 		more = log->visit(log->arg, &row);
@@ -257,10 +284,9 @@ scan_from(const LogScan *log, FullTransactionId hi)
 	return scan_range(log, keys, 2);
 }
 
-void
-catalog_log_scan_rows(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, bool ordered, S3vLogRowVisitor visit, void *arg)
+static void
+scan_log(LogScan log, const S3vIndex *index, const S3vVersion *version, bool ordered)
 {
-	LogScan		log = {.index_id = index->index_id, .snapshot = snapshot, .visit = visit, .arg = arg};
 	bool		more = true;
 
 	log.rel = try_relation_open(index->log, AccessShareLock);
@@ -295,6 +321,14 @@ catalog_log_scan_rows(const S3vIndex *index, const S3vVersion *version, Snapshot
 	relation_close(log.rel, AccessShareLock);
 }
 
+void
+catalog_log_scan_rows(const S3vIndex *index, const S3vVersion *version, Snapshot snapshot, bool ordered, S3vLogRowVisitor visit, void *arg)
+{
+	LogScan		log = {.index_id = index->index_id, .snapshot = snapshot, .visit = visit, .arg = arg};
+
+	scan_log(log, index, version, ordered);
+}
+
 typedef struct KeyVisit
 {
 	S3vLogVisitor visit;
@@ -315,6 +349,16 @@ catalog_log_scan(const S3vIndex *index, const S3vVersion *version, Snapshot snap
 	KeyVisit	keys = {visit, arg};
 
 	catalog_log_scan_rows(index, version, snapshot, false, visit_key, &keys);
+}
+
+void
+catalog_log_scan_doubtful(const S3vIndex *index, const S3vVersion *version, Snapshot reader, S3vLogVisitor visit, void *arg)
+{
+	KeyVisit	keys = {visit, arg};
+	/* No snapshot: a new one for each range, which also a parallel query may take. */
+	LogScan		log = {.index_id = index->index_id, .reader = reader, .visit = visit_key, .arg = &keys};
+
+	scan_log(log, index, version, false);
 }
 
 /* ---- s3v.pending ---- */

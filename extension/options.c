@@ -10,6 +10,7 @@
 #include "utils/guc.h"
 #include "utils/numeric.h"
 
+#include "option_values.h"
 #include "settings.h"
 
 /* pgvector's bound as well. */
@@ -27,11 +28,17 @@
 #define IN_CREATE 4				/* jsonb of s3v_create_index */
 #define IN_SYNC   8				/* jsonb of s3v_sync in mode 'changes' */
 #define IN_REPAIR 16			/* jsonb of s3v_sync in another mode, which knows no limits */
+#define IN_ATTACHED 32			/* OPTIONS of a foreign table that s3v_attach made */
+
+/* Which servers' indexes it says something to, where it does not to all. */
+#define OF_STORES 64
+#define OF_SERVICE 128
 
 typedef struct OptionValues
 {
 	S3vSearchSettings search;
 	S3vBuildSettings build;
+	S3vRemoteSettings remote;
 	S3vCreateOptions create;
 	S3vSyncOptions sync;
 } OptionValues;
@@ -47,77 +54,9 @@ typedef struct Option
 /* ---- values -------------------------------------------------------------------------------------------------------------- */
 
 static void
-invalid_value(const char *name, const char *value, const char *valid)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"%s\": \"%s\"", name, value),
-			 errhint("Valid values are %s.", valid)));
-}
-
-static int64
-integer_value(const char *name, const char *value, int64 min, int64 max)
-{
-	double		result;
-
-	/* Not parse_int(): that rounds 1.5 to 2. */
-	if (!parse_real(value, &result, 0, NULL) || isnan(result) || result < min || result > max || result != floor(result))
-		invalid_value(name, value, psprintf("integers from " INT64_FORMAT " to " INT64_FORMAT, min, max));
-	return (int64) result;
-}
-
-/* As the setting: a number without a unit is in kB. */
-static int64
-size_value(const char *name, const char *value)
-{
-	int			result;
-
-	if (!parse_int(value, &result, GUC_UNIT_KB, NULL) || result < 0)
-		invalid_value(name, value, "0 and sizes below 2TB in B, kB, MB, GB, such as 64MB; a number without a unit is in kB");
-	return (int64) result * 1024;
-}
-
-static double
-fraction_value(const char *name, const char *value, double min, double max)
-{
-	double		result;
-
-	if (!parse_real(value, &result, 0, NULL) || isnan(result) || result < min || result > max)
-		invalid_value(name, value, psprintf("numbers from %g to %g", min, max));
-	return result;
-}
-
-static bool
-boolean_value(const char *name, const char *value)
-{
-	bool		result;
-
-	if (!parse_bool(value, &result))
-		invalid_value(name, value, "true and false");
-	return result;
-}
-
-/* The ordinal of the choice; the list ends with NULL. */
-static int
-choice_value(const char *name, const char *value, const char *const *choices)
-{
-	StringInfoData valid;
-
-	initStringInfo(&valid);
-	for (int i = 0; choices[i] != NULL; i++)
-	{
-		if (pg_strcasecmp(value, choices[i]) == 0)
-			return i;
-		appendStringInfo(&valid, "%s\"%s\"", i == 0 ? "" : choices[i + 1] != NULL ? ", " : " and ", choices[i]);
-	}
-	invalid_value(name, value, valid.data);
-	return 0;
-}
-
-static void
 apply_probes(OptionValues *values, const char *name, const char *value)
 {
-	values->search.probes = integer_value(name, value, 0, S3V_MAX_LISTS);
+	values->search.probes = option_integer(name, value, 0, S3V_MAX_LISTS);
 }
 
 static void
@@ -125,7 +64,7 @@ apply_consistency(OptionValues *values, const char *name, const char *value)
 {
 	static const char *const choices[] = {"strong", "eventual", NULL};
 
-	values->search.eventual = choice_value(name, value, choices) == 1;
+	values->search.eventual = option_choice(name, value, choices) == 1;
 }
 
 static void
@@ -133,37 +72,37 @@ apply_on_missing(OptionValues *values, const char *name, const char *value)
 {
 	static const char *const choices[] = {"scan", "error", NULL};
 
-	values->search.missing_is_error = choice_value(name, value, choices) == 1;
+	values->search.missing_is_error = option_choice(name, value, choices) == 1;
 }
 
 static void
 apply_max_bytes(OptionValues *values, const char *name, const char *value)
 {
-	values->search.max_bytes = size_value(name, value);
+	values->search.max_bytes = option_size(name, value);
 }
 
 static void
 apply_as_of_version(OptionValues *values, const char *name, const char *value)
 {
-	values->search.as_of_version = integer_value(name, value, 1, MAX_VERSION);
+	values->search.as_of_version = option_integer(name, value, 1, MAX_VERSION);
 }
 
 static void
 apply_lists(OptionValues *values, const char *name, const char *value)
 {
-	values->build.lists = integer_value(name, value, 0, S3V_MAX_LISTS);
+	values->build.lists = option_integer(name, value, 0, S3V_MAX_LISTS);
 }
 
 static void
 apply_recall(OptionValues *values, const char *name, const char *value)
 {
-	values->build.recall = fraction_value(name, value, 0.9, 0.99);
+	values->build.recall = option_fraction(name, value, 0.9, 0.99);
 }
 
 static void
 apply_bits(OptionValues *values, const char *name, const char *value)
 {
-	values->build.bits = integer_value(name, value, 1, 8);
+	values->build.bits = option_integer(name, value, 1, 8);
 }
 
 static void
@@ -172,7 +111,7 @@ apply_raw(OptionValues *values, const char *name, const char *value)
 	/* In the order of s3v_raw. */
 	static const char *const choices[] = {"none", "f32", "f16", NULL};
 
-	values->build.raw = (s3v_raw) choice_value(name, value, choices);
+	values->build.raw = (s3v_raw) option_choice(name, value, choices);
 }
 
 /* A boolean, or "auto". */
@@ -186,31 +125,71 @@ apply_soar(OptionValues *values, const char *name, const char *value)
 	else if (parse_bool(value, &on))
 		values->build.soar = on ? S3V_SOAR_ON : S3V_SOAR_OFF;
 	else
-		invalid_value(name, value, "true, false and \"auto\"");
+		invalid_option_value(name, value, "true, false and \"auto\"");
+}
+
+/* Names of columns, which are looked for when the index is made or rebuilt. */
+static void
+apply_nonfilterable(OptionValues *values, const char *name, const char *value)
+{
+	int			count;
+
+	option_names(name, value, &count);
+	values->remote.nonfilterable = value;
+}
+
+static void
+apply_create_bucket(OptionValues *values, const char *name, const char *value)
+{
+	values->remote.create_bucket = option_boolean(name, value);
+}
+
+static void
+apply_index_mode(OptionValues *values, const char *name, const char *value)
+{
+	static const char *const choices[] = {"CLASSIC", "ENHANCED", NULL};
+
+	values->remote.mode = choices[option_choice(name, value, choices)];
+}
+
+static void
+apply_remote_index(OptionValues *values, const char *name, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) >= S3V_MAX_REMOTE_NAME)
+		invalid_option_value(name, value, "names of 3 to 63 characters");
+	values->remote.attached_to = value;
+}
+
+static void
+apply_metric(OptionValues *values, const char *name, const char *value)
+{
+	static const char *const choices[] = {"cosine", "l2", NULL};
+
+	values->remote.metric = option_choice(name, value, choices) == 0 ? S3V_COSINE : S3V_L2;
 }
 
 static void
 apply_build(OptionValues *values, const char *name, const char *value)
 {
-	values->create.build = boolean_value(name, value);
+	values->create.build = option_boolean(name, value);
 }
 
 static void
 apply_dimensions(OptionValues *values, const char *name, const char *value)
 {
-	values->create.dimensions = integer_value(name, value, 1, MAX_DIMENSIONS);
+	values->create.dimensions = values->remote.dimensions = option_integer(name, value, 1, MAX_DIMENSIONS);
 }
 
 static void
 apply_wait(OptionValues *values, const char *name, const char *value)
 {
-	values->sync.wait = boolean_value(name, value);
+	values->sync.wait = option_boolean(name, value);
 }
 
 static void
 apply_max_rows(OptionValues *values, const char *name, const char *value)
 {
-	values->sync.max_rows = integer_value(name, value, 1, MAX_ROWS);
+	values->sync.max_rows = option_integer(name, value, 1, MAX_ROWS);
 }
 
 static void
@@ -219,25 +198,30 @@ apply_max_seconds(OptionValues *values, const char *name, const char *value)
 	double		result;
 
 	if (!parse_real(value, &result, 0, NULL) || isnan(result) || isinf(result) || result <= 0)
-		invalid_value(name, value, "numbers greater than 0");
+		invalid_option_value(name, value, "numbers greater than 0");
 	values->sync.max_seconds = result;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------------------- */
 
 static const Option options_table[] = {
-	{"probes", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.probes", apply_probes},
+	{"probes", IN_QUERY | IN_INDEX | IN_CREATE | OF_STORES, "s3v.probes", apply_probes},
 	{"consistency", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.consistency", apply_consistency},
 	{"on_missing", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.on_missing", apply_on_missing},
-	{"max_bytes", IN_QUERY | IN_INDEX | IN_CREATE, "s3v.max_bytes", apply_max_bytes},
+	{"max_bytes", IN_QUERY | IN_INDEX | IN_CREATE | OF_STORES, "s3v.max_bytes", apply_max_bytes},
 	{"as_of_version", IN_QUERY, NULL, apply_as_of_version},
-	{"lists", IN_INDEX | IN_CREATE, NULL, apply_lists},
-	{"recall", IN_INDEX | IN_CREATE, NULL, apply_recall},
-	{"bits", IN_INDEX | IN_CREATE, NULL, apply_bits},
-	{"raw", IN_INDEX | IN_CREATE, NULL, apply_raw},
-	{"soar", IN_INDEX | IN_CREATE, NULL, apply_soar},
+	{"lists", IN_INDEX | IN_CREATE | OF_STORES, NULL, apply_lists},
+	{"recall", IN_INDEX | IN_CREATE | OF_STORES, NULL, apply_recall},
+	{"bits", IN_INDEX | IN_CREATE | OF_STORES, NULL, apply_bits},
+	{"raw", IN_INDEX | IN_CREATE | OF_STORES, NULL, apply_raw},
+	{"soar", IN_INDEX | IN_CREATE | OF_STORES, NULL, apply_soar},
+	{"nonfilterable", IN_INDEX | IN_CREATE | OF_SERVICE, NULL, apply_nonfilterable},
+	{"create_bucket", IN_INDEX | IN_CREATE | OF_SERVICE, NULL, apply_create_bucket},
+	{"index_mode", IN_INDEX | IN_CREATE | OF_SERVICE, NULL, apply_index_mode},
+	{"remote_index", IN_ATTACHED, NULL, apply_remote_index},
+	{"metric", IN_ATTACHED, NULL, apply_metric},
 	{"build", IN_CREATE, NULL, apply_build},
-	{"dimensions", IN_CREATE, NULL, apply_dimensions},
+	{"dimensions", IN_CREATE | IN_ATTACHED, NULL, apply_dimensions},
 	{"wait", IN_SYNC | IN_REPAIR, NULL, apply_wait},
 	{"max_rows", IN_SYNC, NULL, apply_max_rows},
 	{"max_seconds", IN_SYNC, NULL, apply_max_seconds},
@@ -306,6 +290,32 @@ scalar_to_text(const char *name, const JsonbValue *value)
 	}
 }
 
+/* A list of names as the text that option_names() reads. */
+static char *
+list_to_text(const char *name, JsonbContainer *list)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(list);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	{
+		if (token == WJB_ELEM)
+			appendStringInfo(&text, "%c%s", text.len == 0 ? '{' : ',', quote_identifier(scalar_to_text(name, &value)));
+	}
+	return text.len == 0 ? "{}" : psprintf("%s}", text.data);
+}
+
+static char *
+value_to_text(const char *name, const JsonbValue *value)
+{
+	if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data) && strcmp(name, "nonfilterable") == 0)
+		return list_to_text(name, value->val.binary.data);
+	return scalar_to_text(name, value);
+}
+
 /* DefElem for each member: name and String. Names and values are not looked at. */
 static List *
 options_from_jsonb(Jsonb *json)
@@ -329,7 +339,7 @@ options_from_jsonb(Jsonb *json)
 		if (token == WJB_KEY)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		else if (token == WJB_VALUE)
-			result = lappend(result, makeDefElem(name, (Node *) makeString(scalar_to_text(name, &value)), -1));
+			result = lappend(result, makeDefElem(name, (Node *) makeString(value_to_text(name, &value)), -1));
 	}
 	return result;
 }
@@ -379,12 +389,46 @@ settings_for_build(Oid index_id)
 	return values.build;
 }
 
+S3vRemoteSettings
+settings_for_remote(List *index_options)
+{
+	OptionValues values = {0};
+
+	for (int i = 0; i < lengthof(options_table); i++)
+	{
+		const Option *option = &options_table[i];
+		const char *value = (option->places & (OF_SERVICE | IN_ATTACHED)) ? find_value(index_options, option->name) : NULL;
+
+		if (value != NULL)
+			option->apply(&values, option->name, value);
+	}
+	return values.remote;
+}
+
+void
+settings_check_kind(List *index_options, bool is_remote)
+{
+	ListCell   *cell;
+
+	foreach(cell, index_options)
+	{
+		const Option *option = find_option_in(IN_INDEX, lfirst_node(DefElem, cell)->defname, ERRCODE_INVALID_PARAMETER_VALUE);
+
+		if (option->places & (is_remote ? OF_STORES : OF_SERVICE))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" is for indexes on servers of another kind", option->name),
+					 is_remote ? errhint("On s3vectors:// the service decides how vectors are kept and searched.") :
+					 errhint("It is for s3vectors:// alone.")));
+	}
+}
+
 void
 settings_check_index_option(const char *name, const char *value)
 {
 	OptionValues ignored = {0};
 
-	find_option_in(IN_INDEX, name, ERRCODE_FDW_INVALID_OPTION_NAME)->apply(&ignored, name, value);
+	find_option_in(IN_INDEX | IN_ATTACHED, name, ERRCODE_FDW_INVALID_OPTION_NAME)->apply(&ignored, name, value);
 }
 
 S3vCreateOptions

@@ -45,6 +45,7 @@ query_open(const S3vQueryArgs *args)
 	query->source = known->source;
 	query->columns_match = known->columns_match;
 	query->key_index = known->key_index;
+	query->remote = known->remote;
 	if (source_has_children(query->source->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -130,6 +131,20 @@ few_keys(const S3vQuery *query)
 	return query->only != NULL && s3v_keys_count(query->only) <= FEW_KEYS;
 }
 
+/* Its vectors are somebody else's by now, who goes on writing them; the log says nothing of that. */
+static const char *
+reason_to_scan_remote(const S3vQuery *query)
+{
+	if (query->version->bounded)
+		return NULL;
+	ereport(WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("index \"%s\" was synced by another cluster: its source is scanned instead",
+					get_rel_name(query->index->index_id)),
+			 errhint("Take it over with s3v_adopt and run s3v_sync, or create an index of its own for this database.")));
+	return "the index was synced by another cluster";
+}
+
 /* Why the index cannot answer in this snapshot, or NULL when it can. */
 static const char *
 reason_to_scan(S3vQuery *query, Pending **pending)
@@ -170,6 +185,8 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 				 errhint("Run s3v_sync with mode 'reconcile'.")));
 		return "columns of the index no longer have the types of its source";
 	}
+	if (query->remote != NULL)
+		return reason_to_scan_remote(query);
 	*pending = read_pending(query);
 	if ((*pending)->everything)
 		return "the source was truncated: all its rows are pending";
@@ -253,6 +270,16 @@ answer_from_index(S3vQuery *query, const Pending *pending)
 	return why;
 }
 
+static const char *
+answer_from_service(S3vQuery *query)
+{
+	const char *why = query_search_remote(query);
+
+	if (why == NULL && query->work.status == NULL)
+		note_limits(query);
+	return why;
+}
+
 /* By the few rows that pass the filter. The source is always right: neither version nor log are asked. */
 static bool
 answer_from_matches(S3vQuery *query, const instr_time *start)
@@ -283,7 +310,7 @@ answer_from_all(S3vQuery *query, const instr_time *start)
 
 	query->work.ms_catalog = milliseconds_since(start) - query->work.ms_source;
 	if (why == NULL)
-		why = answer_from_index(query, pending);
+		why = query->remote != NULL ? answer_from_service(query) : answer_from_index(query, pending);
 	if (why != NULL)
 		scan_instead(query, why);
 }
@@ -319,6 +346,12 @@ query_run(const S3vQueryArgs *args)
 
 	INSTR_TIME_SET_CURRENT(start);
 	stat_begin();
+	query = known_already(args->index_id) ? NULL : query_run_attached(args);
+	if (query != NULL)
+	{
+		stat_note_query(args->query_count, &query->work);
+		return query;
+	}
 	query = query_open(args);
 	if (args->query_count == 0)
 	{

@@ -55,6 +55,7 @@ typedef struct S3vQueryWork
 	int64		source_rows;	/* rows read from the source, for whatever purpose */
 	int64		pending_merged;
 	bool		estimated;		/* no exact vectors were at hand: distances are estimates */
+	bool		incomplete;		/* rows may be missing: see status */
 	double		ms_catalog;		/* version, change log, rights */
 	double		ms_search;		/* store and core */
 	double		ms_source;		/* rows of the source: rerank, pending, scan */
@@ -71,6 +72,7 @@ typedef struct S3vQuery
 	bool		columns_dropped;	/* since the snapshot: the version has other metadata columns */
 	S3vVersion *version;		/* NULL: not built in this snapshot */
 	const S3vSource *source;
+	s3v_remote *remote;			/* NULL: the index is not on s3vectors:// */
 	bool		columns_match;	/* the index has the types of the source */
 	bool		row_security;	/* policies of the source apply to the caller: every row is read by statements of theirs */
 	double		visible_rows;	/* then: how many the caller sees, as the planner thinks */
@@ -84,6 +86,7 @@ typedef struct S3vQuery
 	S3vHits    *hits;			/* of each query */
 	int			from;			/* the queries that rows of the source are offered to at present: */
 	int			to;				/* from <= number < to */
+	double		farthest;		/* largest distance of a row that was offered since this was -infinity; of one query at a time */
 	S3vQueryWork work;
 } S3vQuery;
 
@@ -105,6 +108,24 @@ extern void query_check_vectors(const S3vQuery *query);
  * the source shall be scanned instead. (query_search.c)
  */
 extern const char *query_search_index(S3vQuery *query, const s3v_keys *pending);
+
+/* The vectors as the core takes them, row after row. (query_search.c, as are the next two) */
+extern const float *query_joined_vectors(const S3vQueryArgs *args, int dimensions);
+
+/* What was sent since the store's counters were `before`. */
+extern void query_note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before);
+
+/* Objects of the version are gone: a WARNING, and why the source is scanned. */
+extern const char *query_warn_of_missing(const S3vQuery *query, const s3v_error *err);
+
+/*
+ * By the service and the pending rows: NULL, or why the source shall be scanned instead. REQUIRES: query->remote, a version that is built.
+ * (query_remote.c)
+ */
+extern const char *query_search_remote(S3vQuery *query);
+
+/* Queries of a foreign table that s3v_attach made; NULL when it is not one. (query_attached.c) */
+extern S3vQuery *query_run_attached(const S3vQueryArgs *args);
 
 /*
  * Time travel (as_of.c), where settings.as_of_version says so: refuses callers under row-level security (0A000); finds the version and

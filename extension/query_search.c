@@ -152,8 +152,8 @@ rank_query(Ranking *ranking, S3vCall *call, s3v_search *search, s3v_error *err)
 }
 
 /* The vectors as the core takes them, row after row; they often lie so already. */
-static const float *
-joined_vectors(const S3vQueryArgs *args, int dimensions)
+const float *
+query_joined_vectors(const S3vQueryArgs *args, int dimensions)
 {
 	const S3vQueryVector *vectors = args->vectors;
 	bool		joined = true;
@@ -302,7 +302,7 @@ search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error
 {
 	int			total = query->args->query_count;
 	int			at_once = queries_at_once(query->args->k);
-	const float *vectors = joined_vectors(query->args, query->index->dimensions);
+	const float *vectors = query_joined_vectors(query->args, query->index->dimensions);
 	s3v_code	code = S3V_OK;
 	int			first;
 
@@ -311,8 +311,8 @@ search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error
 	return code;
 }
 
-static void
-note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
+void
+query_note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
 {
 	s3v_counters now;
 
@@ -324,6 +324,19 @@ note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
 	work->sent.bytes_read = now.bytes_read - before->bytes_read;
 	work->sent.retries = now.retries - before->retries;
 	work->sent.cache_hits = now.cache_hits - before->cache_hits;
+}
+
+const char *
+query_warn_of_missing(const S3vQuery *query, const s3v_error *err)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_UNDEFINED_FILE),
+			 errmsg("objects of index \"%s\" are missing: its source is scanned instead", get_rel_name(query->index->index_id)),
+			 errdetail("%s", err->message),
+			 query->remote != NULL
+			 ? errhint("Run s3v_sync with mode 'rebuild' where the server is writable; s3v.on_missing = 'error' refuses instead.")
+			 : errhint("Run s3v_sync with mode 'reconcile' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
+	return "objects of the version are missing from the store";
 }
 
 const char *
@@ -342,18 +355,11 @@ query_search_index(S3vQuery *query, const s3v_keys *pending)
 	INSTR_TIME_SET_CURRENT(start);
 	code = search_all(query, store, pending, &err, call, &gives_up);
 	query->work.ms_search += milliseconds_since(&start);
-	note_sent(&query->work, store, &before);
+	query_note_sent(&query->work, store, &before);
 	missing = code == S3V_OBJECT_MISSING && !query->settings.missing_is_error;
 	/* Also when the source can answer instead: a cancel that a callback caught would be lost. */
 	boundary_check(call, missing ? S3V_OK : code, &err);
-	if (missing)
-		ereport(WARNING,
-				(errcode(ERRCODE_UNDEFINED_FILE),
-				 errmsg("objects of index \"%s\" are missing: its source is scanned instead",
-						get_rel_name(query->index->index_id)),
-				 errdetail("%s", err.message),
-				 errhint("Run s3v_sync with mode 'reconcile' where the server is writable; s3v.on_missing = 'error' refuses instead.")));
-	return missing ? "objects of the version are missing from the store" :
+	return missing ? query_warn_of_missing(query, &err) :
 		gives_up ? "few candidates are visible to the caller: all visible rows are read from the source" :
 		query->row_security && query->work.search.budget_reached ? "max_bytes was reached: all visible rows are read from the source" : NULL;
 }

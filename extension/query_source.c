@@ -68,6 +68,8 @@ consider(S3vQuery *query, const Datum *values, const bool *nulls, void *arg)
 		 */
 		if (!isfinite(distance))
 			return;
+		if (distance > query->farthest)
+			query->farthest = distance;
 		if (!hits_wants(hits, distance, key.data, key.size))
 			continue;
 		if (metadata == NULL)

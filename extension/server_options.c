@@ -60,16 +60,11 @@ check_flag(const char *name, const char *value)
 static void
 check_url(const char *name, const char *value)
 {
-	if (strncmp(value, "s3vectors://", 12) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("s3vectors:// is not supported by this version of s3v"),
-				 errhint("Use s3://bucket/prefix or file:///directory.")));
-	if (!is_file_url(value) && !is_s3_url(value))
+	if (!is_file_url(value) && !needs_credentials(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("url names no kind of store"),
-				 errhint("A url begins with file:// or s3://, for example s3://bucket/prefix or file:///directory.")));
+				 errhint("A url begins with file://, s3:// or s3vectors://, for example s3://bucket/prefix, file:///directory or s3vectors://vector-bucket.")));
 }
 
 static void
@@ -340,6 +335,6 @@ server_config(Oid server_id, Oid owner, s3v_store_config *config)
 	fill_config(server->options, config);
 	config->check_address = !superuser_arg(server->owner);
 	check_server(config, server->owner);
-	if (is_s3_url(config->url))
+	if (needs_credentials(config->url))
 		fill_credentials(server, owner, config);
 }

@@ -5,6 +5,8 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 
+#include "../src/api/s3v_remote_c.h"
+#include "boundary.h"
 #include "compat.h"
 #include "endpoints.h"
 #include "server_rights.h"
@@ -19,9 +21,9 @@ is_file_url(const char *url)
 }
 
 bool
-is_s3_url(const char *url)
+needs_credentials(const char *url)
 {
-	return strncmp(url, "s3://", 5) == 0;
+	return strncmp(url, "s3://", 5) == 0 || s3v_url_is_remote(url);
 }
 
 /* The core has refused "." and ".." and empty segments. */
@@ -53,9 +55,10 @@ check_directory_rights(const char *url, Oid role)
 static void
 check_endpoint_rights(const s3v_store_config *config, Oid role)
 {
-	const char *region = config->region != NULL ? config->region : "us-east-1";
-	const char *endpoint = config->endpoint != NULL ? config->endpoint : psprintf("https://s3.%s.amazonaws.com", region);
+	char		endpoint[256];
+	s3v_error	err;
 
+	boundary_raise(s3v_store_endpoint(config, endpoint, &err), &err);
 	if (endpoint_is_allowed(endpoint, config->allowed_endpoints))
 		return;
 	ereport(ERROR,

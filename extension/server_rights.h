@@ -7,7 +7,7 @@
 #include "../src/api/s3v_c.h"
 
 extern bool is_file_url(const char *url);
-extern bool is_s3_url(const char *url);
+extern bool needs_credentials(const char *url); /* of a user mapping: stores beyond this machine */
 
 /*
  * Raises 42501 when `role` may not have such a server: superusers may name anything; other roles only directories below

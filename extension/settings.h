@@ -7,7 +7,7 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
-#include "api/s3v_c.h"
+#include "api/s3v_remote_c.h"
 
 extern void settings_define(void);	/* from _PG_init */
 
@@ -61,6 +61,23 @@ typedef struct S3vBuildSettings
 } S3vBuildSettings;
 
 extern S3vBuildSettings settings_for_build(Oid index_id);
+
+/* What indexes on s3vectors:// have in place of these, and the foreign tables of s3v_attach. Strings are views of the options. */
+typedef struct S3vRemoteSettings
+{
+	const char *nonfilterable;	/* for option_names(); NULL: none */
+	bool		create_bucket;
+	const char *mode;			/* CLASSIC, ENHANCED; NULL: as the vector bucket's default says */
+	const char *attached_to;	/* the remote index; NULL: the index is of our making */
+	s3v_metric	metric;			/* of an attached one, as is the next */
+	int			dimensions;
+} S3vRemoteSettings;
+
+/* index_options: those of the foreign table, DefElem. */
+extern S3vRemoteSettings settings_for_remote(List *index_options);
+
+/* Raises 22023 for an option that says nothing to an index on such a server. */
+extern void settings_check_kind(List *index_options, bool is_remote);
 
 /*
  * One of the OPTIONS of an index's foreign table, for the validator: raises HV00D for an unknown name, listing the valid ones, and

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "ownership.h"
 #include "progress.h"
+#include "remote.h"
 #include "server.h"
 #include "stat.h"
 #include "sync.h"
@@ -94,6 +95,8 @@ look_around(Sync *sync, Oid index_id)
 	sync->source = source_describe(sync->rel, sync->index->key_column, sync->index->vector_column, sync->index->metadata_count,
 								   sync->index->metadata, false);
 	check_capture(sync);
+	if (remote_index(index_id) && sync->index->remote_names != NULL)
+		sync->remote = remote_schema(sync->index, sync->source);
 	sync->stale = catalog_is_stale(index_id, sync->snapshot, &reason);
 	sync_survey_log(sync);
 }
@@ -133,7 +136,11 @@ has_something_to_do(const Sync *sync)
 {
 	const S3vSyncRequest *request = sync->request;
 
-	return request->mode != SYNC_CHANGES || request->optimize || sync->version->version == 0 || sync->log_rows > 0;
+	/* The service keeps its indexes in order by itself; one that another cluster wrote has to be compared. */
+	if (sync->remote != NULL && !sync->version->bounded)
+		return true;
+	return request->mode != SYNC_CHANGES || (request->optimize && sync->remote == NULL) || sync->version->version == 0 ||
+		sync->log_rows > 0;
 }
 
 /* Makes what will be published. The columns' types are those of before. */
@@ -148,7 +155,9 @@ write_objects(Sync *sync, bool columns_match)
 	boundary_on_progress(sync->call, progress_report, NULL);
 	/* The source is read as its owner, in a restricted operation: syncs run from pg_cron as anybody, superusers too. */
 	catalog_enter_as(&scope, sync->rel->rd_rel->relowner);
-	if (sync->version->version > 0 && !sync->everything)
+	if (sync->remote != NULL)
+		outcome = sync_remote(sync, columns_match);
+	else if (sync->version->version > 0 && !sync->everything)
 	{
 		if (mode == SYNC_CHANGES)
 			outcome = sync_changes(sync);
@@ -168,10 +177,13 @@ publish(Sync *sync, SyncOutcome outcome)
 {
 	if (outcome == OUTCOME_NOTHING)
 		return;
-	sync_consume_log(sync);
+	if (sync->remote == NULL)
+		sync_consume_log(sync);
 	if (sync->request->mode != SYNC_CHANGES)
 		sync_delete_stale_marks(sync);
-	if (outcome == OUTCOME_NEW_VERSION)
+	if (sync->remote != NULL)
+		sync_publish_remote(sync, outcome);
+	else if (outcome == OUTCOME_NEW_VERSION)
 		sync_publish_version(sync);
 	else
 		sync_publish_same_objects(sync);

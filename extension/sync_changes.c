@@ -1,6 +1,7 @@
 /* The change log of a sync: what is in it, and the changes that go into an update of the version, up to the request's limits. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 
 #include "progress.h"
@@ -9,14 +10,16 @@
 /* ---- what is to be done ---- */
 
 static bool
-count_change(void *arg, const char *key)
+count_change(void *arg, const S3vLogRow *row)
 {
 	Sync	   *sync = arg;
 
 	CHECK_FOR_INTERRUPTS();
 	sync->log_rows++;
-	if (key == NULL)
+	if (row->key == NULL)
 		sync->everything = true;
+	if (FullTransactionIdEquals(row->xid, GetTopFullTransactionIdIfAny()))
+		sync->own_changes = true;
 	return true;
 }
 
@@ -24,7 +27,7 @@ count_change(void *arg, const char *key)
 void
 sync_survey_log(Sync *sync)
 {
-	catalog_log_scan(sync->index, sync->version, sync->snapshot, count_change, sync);
+	catalog_log_scan_rows(sync->index, sync->version, sync->snapshot, false, count_change, sync);
 }
 
 /* ---- taking changes ---- */
@@ -76,7 +79,7 @@ check_order(const Sync *sync, const S3vLogRow *row)
 }
 
 static void
-take_key(Taking *taking, const char *text)
+take_key(Taking *taking, const char *text, bool existed)
 {
 	const S3vSource *source = taking->sync->source;
 	S3vKey		key = key_from_text(text, source->key.base_type, source->key_kind);
@@ -86,6 +89,7 @@ take_key(Taking *taking, const char *text)
 	{
 		boundary_raise(s3v_keys_add(taking->seen, key.data, key.size, &err), &err);
 		sync_update_key(taking->update, &key);
+		taking->sync->existed += existed;
 	}
 	pfree(key.data);
 }
@@ -107,7 +111,7 @@ take_change(void *arg, const S3vLogRow *row)
 	sync->taken++;
 	sync->last_taken.xid = row->xid;
 	sync->last_taken.id = row->id;
-	take_key(taking, row->key);
+	take_key(taking, row->key, row->existed);
 	progress_report(NULL, "reading changes", sync->taken, sync->log_rows);
 	return true;
 }
@@ -117,7 +121,7 @@ sync_changes(Sync *sync)
 {
 	Taking		taking = {.sync = sync};
 
-	taking.update = sync_update_begin(sync);
+	taking.update = sync->remote != NULL ? sync_update_begin_remote(sync, sync->version->manifest) : sync_update_begin(sync);
 	if (taking.update == NULL)
 		return OUTCOME_BUILD;
 	taking.seen = key_set_make();

@@ -9,6 +9,7 @@
 #include "utils/rel.h"
 
 #include "boundary.h"
+#include "../src/api/s3v_remote_c.h"
 #include "catalog.h"
 #include "source.h"
 #include "sync.h"
@@ -36,6 +37,14 @@ typedef struct Sync
 	s3v_store  *store;
 	s3v_counters before;
 	uint64		owner;			/* marker claimed; 0: none, nothing was written */
+	bool		own_changes;	/* log rows of this very transaction are among those that the snapshot sees */
+	int64		existed;		/* keys taken that had a vector before */
+
+	/* On s3vectors:// alone. */
+	s3v_remote *remote;			/* NULL: the index is on another kind of server */
+	char	   *remote_name;	/* of the remote index that will be published */
+	bool		repaired;		/* it was changed by what no log row names */
+	s3v_remote_written written;
 
 	/* What the version row will say. */
 	s3v_version built;
@@ -75,6 +84,35 @@ extern SyncOutcome sync_changes(Sync *sync);
 
 /* The differences between source and index. (sync_reconcile.c) */
 extern SyncOutcome sync_reconcile(Sync *sync);
+
+/* All that a sync does on s3vectors://; columns_match: the types are those of before. (sync_remote.c) */
+extern SyncOutcome sync_remote(Sync *sync, bool columns_match);
+
+/* A writer into the remote index, in the current memory context. (sync_remote.c) */
+extern S3vHandle *sync_remote_writer(Sync *sync, const char *name);
+
+/* ---- what publications have in common (sync_publish.c) ---- */
+
+/* For readers: all log rows below, but for those of the running transactions, are consumed or rolled back. */
+extern FullTransactionId sync_upper_bound(const Sync *sync);
+extern Datum sync_running_array(const Sync *sync);
+
+/* An UPDATE of s3v.version, of just the row that the snapshot saw; else 40001. */
+extern void sync_update_version(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values);
+
+/* Runs a statement over the change log (sync_log_name(), quoted) by its index. */
+extern const char *sync_log_name(const Sync *sync);
+extern uint64 sync_change_log(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values);
+
+/*
+ * The same for "DELETE FROM log" or "UPDATE log SET ...", of exactly the rows that were taken; else 40001. The arrays have room for
+ * SYNC_LOG_ARGUMENTS; nargs are used.
+ */
+#define SYNC_LOG_ARGUMENTS 8
+extern void sync_take_log(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values);
+
+/* The publication of a sync on s3vectors://. (sync_publish_remote.c) */
+extern void sync_publish_remote(const Sync *sync, SyncOutcome outcome);
 
 /* ---- rows of the source (sync_source.c) ---- */
 
@@ -124,11 +162,17 @@ typedef struct SyncUpdate SyncUpdate;
 /* In the current memory context, as the source's owner. NULL: the version is of another kind than the index now, only a build helps. */
 extern SyncUpdate *sync_update_begin(Sync *sync);
 
+/* The same into a remote index; never NULL. sync_update_end() then sets sync->written. */
+extern SyncUpdate *sync_update_begin_remote(Sync *sync, const char *name);
+
 /* The key has changed: its row is put as the snapshot sees it, or goes. Each key once. */
 extern void sync_update_key(SyncUpdate *update, const S3vKey *key);
 
 /* The key goes. */
 extern void sync_update_remove(SyncUpdate *update, const S3vKey *key);
+
+/* Vectors of a remote index that somebody else wrote. */
+extern void sync_update_remove_foreign(SyncUpdate *update, const s3v_contents *contents);
 
 /* What is damaged of the version goes, whatever its keys are. */
 extern void sync_update_discard_damaged(SyncUpdate *update, const s3v_contents *contents);

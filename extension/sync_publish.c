@@ -28,8 +28,8 @@ xid_array(const FullTransactionId *xids, int count)
 /* ---- what readers look at in the log ---- */
 
 /* All rows below, but for those of running, are consumed or rolled back for certain. */
-static FullTransactionId
-upper_bound(const Sync *sync)
+FullTransactionId
+sync_upper_bound(const Sync *sync)
 {
 	FullTransactionId end = widen_xid(sync->snapshot->xmax);
 
@@ -38,8 +38,8 @@ upper_bound(const Sync *sync)
 	return end;
 }
 
-static Datum
-running_array(const Sync *sync)
+Datum
+sync_running_array(const Sync *sync)
 {
 	Snapshot	snapshot = sync->snapshot;
 	FullTransactionId *xids = palloc(sizeof(FullTransactionId) * (snapshot->xcnt + 1));
@@ -55,33 +55,33 @@ running_array(const Sync *sync)
 /* ---- the log ---- */
 
 /* The log may be full of consumed rows that cannot be removed yet: a plan must never read them all. */
-static uint64
-delete_rows(const char *sql, int nargs, Oid *types, Datum *values, Snapshot snapshot)
+uint64
+sync_change_log(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values)
 {
 	int			nest = NewGUCNestLevel();
-	uint64		deleted;
+	uint64		changed;
 
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	deleted = catalog_execute(sql, nargs, types, values, NULL, snapshot);
+	changed = catalog_execute(sql, nargs, types, values, NULL, sync->snapshot);
 	AtEOXact_GUC(false, nest);
-	return deleted;
+	return changed;
 }
 
-/* Deletes exactly the log rows that were taken; a broken lock then fails instead of losing data. */
-void
-sync_consume_log(const Sync *sync)
+const char *
+sync_log_name(const Sync *sync)
 {
-	Oid			types[5] = {OIDOID};
-	Datum		values[5];
-	int			nargs = 1;
-	char	   *sql = psprintf("DELETE FROM %s WHERE index_id = $1",
-							   quote_qualified_identifier(get_namespace_name(get_rel_namespace(sync->index->log)),
-														  get_rel_name(sync->index->log)));
-	uint64		deleted;
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(sync->index->log)), get_rel_name(sync->index->log));
+}
 
-	if (sync->taken == 0)
-		return;
-	values[0] = ObjectIdGetDatum(sync->index->index_id);
+/* A broken lock fails here instead of losing data. */
+void
+sync_take_log(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values)
+{
+	uint64		taken;
+
+	types[nargs] = OIDOID;
+	values[nargs++] = ObjectIdGetDatum(sync->index->index_id);
+	sql = psprintf("%s WHERE index_id = $%d AND synced IS NULL", sql, nargs);
 	if (sync->version->bounded)
 	{
 		types[nargs] = XID8OID;
@@ -98,12 +98,23 @@ sync_consume_log(const Sync *sync)
 		values[nargs++] = Int64GetDatum(sync->last_taken.id);
 		sql = psprintf("%s AND (xid, id) <= ($%d, $%d)", sql, nargs - 1, nargs);
 	}
-	deleted = delete_rows(sql, nargs, types, values, sync->snapshot);
-	if (deleted != sync->taken)
+	taken = sync_change_log(sync, sql, nargs, types, values);
+	if (taken != sync->taken)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("change log of index \"%s\" was consumed by another transaction", get_rel_name(sync->index->index_id)),
-				 errdetail("Read " INT64_FORMAT " rows, but deleted " UINT64_FORMAT ".", sync->taken, deleted)));
+				 errdetail("Read " INT64_FORMAT " rows, but took " UINT64_FORMAT ".", sync->taken, taken)));
+}
+
+/* Deletes exactly the log rows that were taken. */
+void
+sync_consume_log(const Sync *sync)
+{
+	Oid			types[SYNC_LOG_ARGUMENTS];
+	Datum		values[SYNC_LOG_ARGUMENTS];
+
+	if (sync->taken > 0)
+		sync_take_log(sync, psprintf("DELETE FROM %s", sync_log_name(sync)), 0, types, values);
 }
 
 void
@@ -118,9 +129,8 @@ sync_delete_stale_marks(const Sync *sync)
 
 /* ---- the version row ---- */
 
-/* The row must be the one that the snapshot saw. */
-static void
-update_version(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values)
+void
+sync_update_version(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values)
 {
 	if (catalog_execute(sql, nargs, types, values, NULL, sync->snapshot) != 1)
 		ereport(ERROR,
@@ -138,10 +148,10 @@ sync_publish_same_objects(const Sync *sync)
 	values[1] = Int64GetDatum(sync->version->version);
 	values[2] = Int64GetDatum(sync->skipped);
 	values[3] = Int64GetDatum(sync->owner != 0 ? (int64) sync->owner : sync->version->owner);
-	values[4] = FullTransactionIdGetDatum(upper_bound(sync));
-	values[5] = running_array(sync);
+	values[4] = FullTransactionIdGetDatum(sync_upper_bound(sync));
+	values[5] = sync_running_array(sync);
 	values[6] = Int64GetDatum((int64) GetSystemIdentifier());
-	update_version(sync,
+	sync_update_version(sync,
 				   "UPDATE s3v.version SET skipped = $3, owner = $4, hi = $5, running = $6, system_identifier = $7,"
 				   " synced_at = pg_catalog.statement_timestamp()"
 				   " WHERE index_id = $1 AND version = $2",
@@ -205,10 +215,10 @@ sync_publish_version(const Sync *sync)
 	values[11] = Int64GetDatum(built->segments);
 	values[12] = Int64GetDatum(built->bytes);
 	values[13] = Int64GetDatum(sync->owner);
-	values[14] = FullTransactionIdGetDatum(upper_bound(sync));
-	values[15] = running_array(sync);
+	values[14] = FullTransactionIdGetDatum(sync_upper_bound(sync));
+	values[15] = sync_running_array(sync);
 	values[16] = Int64GetDatum((int64) GetSystemIdentifier());
-	update_version(sync,
+	sync_update_version(sync,
 				   "UPDATE s3v.version SET version = $3, manifest = $4, base = $5, base_bytes = $6, deltas = $7,"
 				   " delta_bytes = $8, rows = $9, skipped = $10, lists = $11, segments = $12, bytes = $13, owner = $14,"
 				   " hi = $15, running = $16, system_identifier = $17, synced_at = pg_catalog.statement_timestamp()"

@@ -7,6 +7,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "remote.h"
 #include "sync_parts.h"
 
 /* Two rows with one key are two versions of one row, that others have deleted since the snapshot and this transaction has made again. */
@@ -83,6 +84,13 @@ sync_read_row(const Sync *sync, const Datum *values, const bool *nulls, SyncRow 
 	initStringInfo(&row->metadata);
 	if (source->metadata_count > 0)
 		metadata_encode(&row->metadata, source, values + 2, nulls + 2);
+	if (sync->remote != NULL)
+		complaint = remote_row_complaint(sync->remote, &row->key, row->metadata.data, row->metadata.len);
+	if (complaint != NULL)
+	{
+		note_bad_row(bad, key_to_text(row->key.data, row->key.size, source->key_kind), complaint);
+		return ROW_BAD;
+	}
 	return ROW_FINE;
 }
 

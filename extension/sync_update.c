@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -18,13 +19,14 @@
 struct SyncUpdate
 {
 	Sync	   *sync;
-	S3vHandle  *handle;			/* s3v_update */
+	S3vHandle  *handle;			/* s3v_update; s3v_remote_writer */
 	MemoryContext row_context;
 	BadRows		bad;
 	S3vKeyScan *scan;			/* NULL: no index finds a key in this snapshot */
 	MemoryContext wanted_context;
 	s3v_keys   *wanted;			/* without an index: rows to look for, and those that were put */
 	s3v_keys   *found;
+	List	   *wanted_keys;		/* S3vKey: of a service, which takes each key once */
 	int			rows_found;		/* of the key being read */
 	bool		compacting;		/* rows are read for the sake of compaction: nothing is counted */
 };
@@ -39,11 +41,18 @@ free_update(void *update)
 
 /* What is damaged a reconcile repairs; the core itself does not know what it was called for. */
 static void
-check_update(SyncUpdate *update, s3v_code code, s3v_error *err)
+check_store(const Sync *sync, s3v_code code, s3v_error *err)
 {
 	if (code == S3V_OBJECT_MISSING || code == S3V_CORRUPTED)
-		strlcpy(err->hint, "Run s3v_sync with mode 'reconcile'.", sizeof(err->hint));
-	boundary_check(update->sync->call, code, err);
+		strlcpy(err->hint, sync->remote != NULL ? "Run s3v_sync with mode 'rebuild'." : "Run s3v_sync with mode 'reconcile'.",
+				sizeof(err->hint));
+	boundary_check(sync->call, code, err);
+}
+
+static void
+check_update(SyncUpdate *update, s3v_code code, s3v_error *err)
+{
+	check_store(update->sync, code, err);
 }
 
 static void
@@ -51,8 +60,11 @@ remove_key(SyncUpdate *update, const S3vKey *key)
 {
 	s3v_error	err;
 
-	if (update->bad.count == 0)
-		check_update(update, s3v_update_remove(update->handle->ptr, key->data, key->size, &err), &err);
+	if (update->bad.count > 0)
+		return;
+	check_update(update, update->sync->remote != NULL
+				 ? s3v_remote_writer_remove(update->handle->ptr, key->data, key->size, &err)
+				 : s3v_update_remove(update->handle->ptr, key->data, key->size, &err), &err);
 }
 
 static void
@@ -61,9 +73,13 @@ put_row(SyncUpdate *update, const SyncRow *row)
 	s3v_error	err;
 
 	/* Once a row is bad the update is lost; reading goes on only to name the others. */
-	if (update->bad.count == 0)
-		check_update(update, s3v_update_put(update->handle->ptr, row->key.data, row->key.size, row->vector, row->metadata.data,
-											row->metadata.len, &err), &err);
+	if (update->bad.count > 0)
+		return;
+	check_update(update, update->sync->remote != NULL
+				 ? s3v_remote_writer_put(update->handle->ptr, row->key.data, row->key.size, row->vector, row->metadata.data,
+										 row->metadata.len, &err)
+				 : s3v_update_put(update->handle->ptr, row->key.data, row->key.size, row->vector, row->metadata.data,
+								  row->metadata.len, &err), &err);
 }
 
 static void
@@ -120,6 +136,7 @@ start_wanting(SyncUpdate *update)
 	before = MemoryContextSwitchTo(update->wanted_context);
 	update->wanted = key_set_make();
 	update->found = key_set_make();
+	update->wanted_keys = NIL;
 	MemoryContextSwitchTo(before);
 }
 
@@ -152,13 +169,41 @@ take_wanted_row(void *arg, const Datum *values, const bool *nulls)
 	}
 }
 
+/* Those that were not found. */
+static void
+remove_wanted(SyncUpdate *update)
+{
+	ListCell   *cell;
+
+	foreach(cell, update->wanted_keys)
+	{
+		const S3vKey *key = lfirst(cell);
+
+		if (!s3v_keys_contains(update->found, key->data, key->size))
+			remove_key(update, key);
+	}
+}
+
 static void
 look_for_wanted(SyncUpdate *update)
 {
 	if (s3v_keys_count(update->wanted) == 0)
 		return;
 	sync_scan_source(update->sync, take_wanted_row, update);
+	remove_wanted(update);
 	start_wanting(update);
+}
+
+static void
+remember_wanted(SyncUpdate *update, const S3vKey *key)
+{
+	MemoryContext before = MemoryContextSwitchTo(update->wanted_context);
+	S3vKey	   *copy = palloc(sizeof(S3vKey));
+
+	copy->data = memcpy(palloc(Max(key->size, 1)), key->data, key->size);
+	copy->size = key->size;
+	update->wanted_keys = lappend(update->wanted_keys, copy);
+	MemoryContextSwitchTo(before);
 }
 
 static void
@@ -167,35 +212,21 @@ want(SyncUpdate *update, const S3vKey *key)
 	s3v_error	err;
 
 	boundary_raise(s3v_keys_add(update->wanted, key->data, key->size, &err), &err);
+	if (update->sync->remote != NULL)
+		remember_wanted(update, key);
 	if (s3v_keys_count(update->wanted) >= KEYS_IN_A_SCAN)
 		look_for_wanted(update);
 }
 
 /* ---- an update ---- */
 
-SyncUpdate *
-sync_update_begin(Sync *sync)
+static SyncUpdate *
+begin_update(Sync *sync, S3vHandle *handle)
 {
 	SyncUpdate *update = palloc0(sizeof(SyncUpdate));
-	s3v_version_names names = catalog_version_names(sync->index, sync->version);
-	s3v_build_options options = sync_build_options(sync);
-	s3v_error	err;
-	s3v_code	code;
 
-	sync_claim(sync);
-	sync->skipped = sync->version->skipped;
 	update->sync = sync;
-	update->handle = handle_make(CurrentMemoryContext, free_update);
-	code = s3v_update_open(boundary_env(sync->call), sync->store, &names, &options, sync->request->optimize,
-						   (s3v_update **) &update->handle->ptr, &err);
-	/* Its keys, dimensions or metric are others than those the index has by now. */
-	if (code == S3V_INVALID_ARGUMENT)
-	{
-		boundary_check(sync->call, S3V_OK, &err);
-		return NULL;
-	}
-	check_update(update, code, &err);
-
+	update->handle = handle;
 	update->row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
 	update->wanted_context = AllocSetContextCreate(CurrentMemoryContext, "s3v wanted rows", ALLOCSET_DEFAULT_SIZES);
 	update->bad.context = CurrentMemoryContext;
@@ -203,6 +234,35 @@ sync_update_begin(Sync *sync)
 	if (update->scan == NULL)
 		start_wanting(update);
 	return update;
+}
+
+SyncUpdate *
+sync_update_begin(Sync *sync)
+{
+	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_update);
+	s3v_version_names names = catalog_version_names(sync->index, sync->version);
+	s3v_build_options options = sync_build_options(sync);
+	s3v_error	err;
+	s3v_code	code;
+
+	sync_claim(sync);
+	sync->skipped = sync->version->skipped;
+	code = s3v_update_open(boundary_env(sync->call), sync->store, &names, &options, sync->request->optimize,
+						   (s3v_update **) &handle->ptr, &err);
+	/* Its keys, dimensions or metric are others than those the index has by now. */
+	if (code == S3V_INVALID_ARGUMENT)
+	{
+		boundary_check(sync->call, S3V_OK, &err);
+		return NULL;
+	}
+	check_store(sync, code, &err);
+	return begin_update(sync, handle);
+}
+
+SyncUpdate *
+sync_update_begin_remote(Sync *sync, const char *name)
+{
+	return begin_update(sync, sync_remote_writer(sync, name));
 }
 
 void
@@ -216,11 +276,20 @@ sync_update_key(SyncUpdate *update, const S3vKey *key)
 {
 	if (update->scan == NULL)
 	{
-		remove_key(update, key);
+		if (update->sync->remote == NULL)
+			remove_key(update, key);
 		want(update, key);
 	}
 	else if (!read_row(update, key))
 		remove_key(update, key);
+}
+
+void
+sync_update_remove_foreign(SyncUpdate *update, const s3v_contents *contents)
+{
+	s3v_error	err;
+
+	check_update(update, s3v_remote_writer_remove_foreign(update->handle->ptr, contents, &err), &err);
 }
 
 void
@@ -265,6 +334,22 @@ read_moving_rows(SyncUpdate *update)
 		look_for_wanted(update);
 }
 
+/* To the service: no row has to move there. */
+static SyncOutcome
+end_remote(SyncUpdate *update)
+{
+	Sync	   *sync = update->sync;
+	s3v_error	err;
+
+	if (update->scan != NULL)
+		key_scan_end(update->scan);
+	check_update(update, s3v_remote_writer_finish(update->handle->ptr, &sync->written, &err), &err);
+	handle_release(update->handle);
+	sync->upserted = (int64) sync->written.put;
+	sync->deleted = (int64) sync->written.removed;
+	return sync->written.put + sync->written.removed > 0 ? OUTCOME_NEW_VERSION : OUTCOME_SAME_OBJECTS;
+}
+
 SyncOutcome
 sync_update_end(SyncUpdate *update)
 {
@@ -275,6 +360,8 @@ sync_update_end(SyncUpdate *update)
 	if (update->scan == NULL)
 		look_for_wanted(update);
 	sync_raise_bad_rows(sync, &update->bad);
+	if (sync->remote != NULL)
+		return end_remote(update);
 	check_update(update, s3v_update_plan(update->handle->ptr, &err), &err);
 	read_moving_rows(update);
 	sync_raise_bad_rows(sync, &update->bad);

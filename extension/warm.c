@@ -35,6 +35,8 @@ s3v_warm_index(PG_FUNCTION_ARGS)
 
 	refuse_row_security(query->source->relid, "s3v_warm tells the size of the whole index.");
 	query->version = catalog_version(args.index_id, query->snapshot);
+	if (query->remote != NULL)
+		why = "Amazon S3 Vectors keeps its vectors to itself";
 	if (why == NULL && (query->version == NULL || query->version->version == 0))
 		why = "the index is not built yet in this snapshot: run s3v_sync";
 	if (why != NULL)

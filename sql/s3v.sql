@@ -23,7 +23,9 @@ CREATE TABLE s3v.index (
     vector_column name     NOT NULL,
     metadata      name[]   NOT NULL,
     metric        text     NOT NULL,
-    dimensions    integer  NOT NULL
+    dimensions    integer  NOT NULL,
+    remote_names  name[],                     -- s3vectors:// alone: names of the metadata on the service, which are never changed
+    nonfilterable name[]                      -- of these, what the service keeps without filtering by it
 );
 CREATE INDEX index_source_idx ON s3v.index (source);
 COMMENT ON TABLE s3v.index IS 'what each index is made of; names of columns as they are now';
@@ -31,7 +33,7 @@ COMMENT ON TABLE s3v.index IS 'what each index is made of; names of columns as t
 CREATE TABLE s3v.version (
     index_id          regclass PRIMARY KEY,
     version           bigint   NOT NULL,      -- 0: nothing built yet
-    manifest          text,                   -- ids of 32 hexadecimal digits
+    manifest          text,                   -- ids of 32 hexadecimal digits; on s3vectors:// the remote index's name
     base              text,
     base_bytes        bigint,
     deltas            text[]   NOT NULL DEFAULT '{}',
@@ -45,7 +47,8 @@ CREATE TABLE s3v.version (
     hi                xid8,                   -- log rows below are consumed or rolled back, but for those of running
     running           xid8[],
     system_identifier bigint,                 -- of the cluster whose transaction ids hi and running are
-    synced_at         timestamptz
+    synced_at         timestamptz,
+    repaired          bigint   NOT NULL DEFAULT 0    -- s3vectors:// alone: the last version that repaired rows no log row names
 );
 COMMENT ON TABLE s3v.version IS 'the version that queries open: one row for each index; a sync updates it, and its commit publishes';
 
@@ -77,17 +80,38 @@ CREATE TABLE s3v.dropped (
 );
 COMMENT ON TABLE s3v.dropped IS 'indexes that were dropped and whose objects s3v_gc has yet to delete';
 
+-- Prices of us-east-1, on demand, without taxes. Rows that users add or change are in dumps: an extension's own rows are there again before a
+-- restore brings them, so an INSERT replaces the row of that item.
 CREATE TABLE s3v.price (
-    item  text             PRIMARY KEY,
-    usd   double precision NOT NULL,
-    unit  text             NOT NULL,
-    as_of date             NOT NULL
+    item     text             PRIMARY KEY,
+    usd      double precision NOT NULL CHECK (usd >= 0 AND usd <= 1000000),    -- nor NaN
+    unit     text             NOT NULL,
+    as_of    date             NOT NULL DEFAULT CURRENT_DATE CHECK (isfinite(as_of)),
+    list_usd double precision                 -- as the extension came; NULL: a row of the user's
 );
-COMMENT ON TABLE s3v.price IS 'what s3v_explain and s3v_cost reckon with; edit it to fit your contract';
-INSERT INTO s3v.price VALUES
-    ('s3.get', 0.0000004, 'one GET request', '2026-10-01'),
+COMMENT ON TABLE s3v.price IS 'what s3v_explain and s3v_cost reckon with; edit it to fit your contract: INSERT replaces, dumps keep what was changed';
+-- Memory: Amazon RDS for PostgreSQL db.r6g.large, one zone ($0.225 an hour), and Amazon EC2 r6g.large ($0.1008), each with 16 GiB.
+INSERT INTO s3v.price (item, usd, unit, as_of, list_usd)
+    SELECT item, usd, unit, as_of, usd FROM (VALUES
+    ('s3.get', 0.0000004::float8, 'one GET request', '2026-10-01'::date),
     ('s3.put', 0.000005, 'one PUT or LIST request', '2026-10-01'),
-    ('s3.storage', 0.023, 'one GB (10^9 bytes) for a month', '2026-10-01');
+    ('s3.storage', 0.023, 'one GB (2^30 bytes) for a month', '2026-10-01'),
+    ('s3.transfer', 0, 'one GB (2^30 bytes) read: nothing within the region; 0.09 from outside of AWS', '2026-10-01'),
+    ('s3vectors.storage', 0.06, 'one GB (2^30 bytes) of floats, keys and metadata for a month', '2026-09-28'),
+    ('s3vectors.put', 0.20, 'one GB (2^30 bytes) put; a request counts 128 KiB at least', '2026-09-28'),
+    ('s3vectors.query', 0.0000025, 'one query request', '2026-09-28'),
+    ('s3vectors.processed_first', 0.004, 'one TB (2^40 bytes) of vectors queried, up to the 100,000th of the index', '2026-09-28'),
+    ('s3vectors.processed_middle', 0.002, 'one TB (2^40 bytes) of vectors queried, between', '2026-09-28'),
+    ('s3vectors.processed_last', 0.0004, 'one TB (2^40 bytes) of vectors queried, above the 10,000,000th', '2026-09-28'),
+    ('s3vectors.returned', 0.01, 'one GB (2^30 bytes) of answers, beyond 512 KiB of each', '2026-09-28'),
+    ('memory.database', 0.0140625, 'one GiB of memory of a managed PostgreSQL for an hour', '2026-10-01'),
+    ('memory.machine', 0.0063, 'one GiB of memory of a virtual machine for an hour', '2026-10-01')) AS list (item, usd, unit, as_of);
+
+CREATE FUNCTION s3v.price_replace() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 's3v_price_replace';
+COMMENT ON FUNCTION s3v.price_replace() IS 'a new row of s3v.price takes the place of the one with its item';
+CREATE TRIGGER price_replace BEFORE INSERT ON s3v.price FOR EACH ROW EXECUTE FUNCTION s3v.price_replace();
+ALTER TABLE s3v.price ENABLE ALWAYS TRIGGER price_replace;
 
 GRANT SELECT ON s3v.index, s3v.history, s3v.stale, s3v.dropped, s3v.price TO PUBLIC;
 GRANT SELECT (index_id, version, synced_at) ON s3v.version TO PUBLIC;     -- sizes tell of rows that policies may hide
@@ -99,6 +123,7 @@ SELECT pg_catalog.pg_extension_config_dump('s3v.version', '');
 SELECT pg_catalog.pg_extension_config_dump('s3v.history', '');
 SELECT pg_catalog.pg_extension_config_dump('s3v.stale', '');
 SELECT pg_catalog.pg_extension_config_dump('s3v.dropped', '');
+SELECT pg_catalog.pg_extension_config_dump('s3v.price', 'WHERE usd IS DISTINCT FROM list_usd');
 SELECT pg_catalog.pg_extension_config_dump('s3v.change_id', '');
 
 -- ---- servers --------------------------------------------------------------------------------------------------------
@@ -138,6 +163,11 @@ CREATE FUNCTION s3v_create_index(index_name text, source regclass, vector_column
     RETURNS regclass LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_create_index';
 COMMENT ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb) IS
     'makes a vector index of a table on a server, captures changes from now on and builds version 1';
+
+CREATE FUNCTION s3v_attach(index_name text, server name, remote_index text)
+    RETURNS regclass LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_attach';
+COMMENT ON FUNCTION s3v_attach(text, name, text) IS
+    'makes a foreign table over an index of Amazon S3 Vectors that others write; it can be queried, nothing else';
 
 CREATE FUNCTION s3v_sync(source regclass DEFAULT NULL, mode text DEFAULT 'changes', options jsonb DEFAULT '{}')
     RETURNS TABLE (index regclass, version bigint, upserted bigint, deleted bigint, bytes_written bigint, requests bigint,
@@ -212,6 +242,11 @@ CREATE FUNCTION s3v_recall(index regclass, sample integer DEFAULT 100, k integer
 COMMENT ON FUNCTION s3v_recall(regclass, integer, integer, jsonb) IS
     'recall of the present settings against the exact answer, with rows of the source as queries, and the work done';
 
+CREATE FUNCTION s3v_cost(index regclass, queries_per_month bigint DEFAULT 0) RETURNS jsonb
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 100000 AS 'MODULE_PATHNAME', 's3v_cost';
+COMMENT ON FUNCTION s3v_cost(regclass, bigint) IS
+    'dollars of an index for a month and for a million queries, and of the same vectors elsewhere, with the prices of s3v.price';
+
 -- ---- views ----------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION s3v.pending(index regclass) RETURNS bigint
@@ -248,7 +283,18 @@ CREATE VIEW s3v.s3v_indexes AS
     JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
     LEFT JOIN s3v.version c ON c.index_id = i.index_id AND NOT pg_catalog.row_security_active(i.source)    -- counts
         AND pg_catalog.has_any_column_privilege(i.source, 'SELECT')
-    WHERE pg_catalog.has_table_privilege(i.index_id, 'SELECT');
+    WHERE pg_catalog.has_table_privilege(i.index_id, 'SELECT')
+    UNION ALL
+    SELECT f.ftrelid, NULL, s.srvname,
+           (SELECT o.option_value FROM pg_catalog.pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'url'),
+           (SELECT o.option_value FROM pg_catalog.pg_options_to_table(f.ftoptions) o WHERE o.option_name = 'metric'),
+           (SELECT o.option_value::integer FROM pg_catalog.pg_options_to_table(f.ftoptions) o WHERE o.option_name = 'dimensions'),
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'attached'
+    FROM pg_catalog.pg_foreign_table f
+    JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
+    JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw AND w.fdwname = 's3v'
+    WHERE EXISTS (SELECT FROM pg_catalog.pg_options_to_table(f.ftoptions) o WHERE o.option_name = 'remote_index')
+        AND pg_catalog.has_table_privilege(f.ftrelid, 'SELECT');
 COMMENT ON VIEW s3v.s3v_indexes IS 'the indexes that the caller may read';
 CREATE VIEW s3v.s3v_progress AS SELECT * FROM s3v.progress();
 COMMENT ON VIEW s3v.s3v_progress IS 'long work of this database';
@@ -268,8 +314,8 @@ GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v.s3v_stat, s3v_indexes, s3
 -- Nothing is granted to PUBLIC but what reads an index that the caller may read.
 
 REVOKE ALL ON FUNCTION s3v_fdw_handler(), s3v_fdw_validator(text[], oid), s3v_capture(), s3v_ddl_command_end(),
-    s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal), s3v_query_many_support(internal) FROM PUBLIC;
+    s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal), s3v_query_many_support(internal), s3v.price_replace() FROM PUBLIC;
 REVOKE ALL ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb),
-    s3v_sync(regclass, text, jsonb), s3v_optimize(regclass), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;
+    s3v_attach(text, name, text), s3v_sync(regclass, text, jsonb), s3v_optimize(regclass), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION s3v_stat_reset() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION s3v_stat_reset() TO pg_database_owner;
