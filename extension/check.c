@@ -2,10 +2,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "commands/trigger.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -19,9 +17,11 @@
 #include "compat.h"
 #include "guarded.h"
 #include "known.h"
+#include "partitions.h"
 #include "progress.h"
 #include "query.h"
 #include "server.h"
+#include "source_scan.h"
 
 PG_FUNCTION_INFO_V1(s3v_check);
 
@@ -40,7 +40,7 @@ static void
 refuse_moments(const S3vQuery *query)
 {
 	/* Inside the writing statement rows are visible before the triggers have logged them. */
-	if (AfterTriggerPendingOnRel(query->index->source))
+	if (partitions_triggers_pending(query->index->source, query->leaves))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("index \"%s\" cannot be checked while triggers are pending on its source",
@@ -82,19 +82,14 @@ note_pending(void *arg, const char *key_text)
 }
 
 static int64
-count_rows(Relation rel, Snapshot snapshot)
+count_rows(const S3vQuery *query, Relation rel)
 {
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	S3vSourceScan *scan = source_scan_begin(rel, query->source, query->snapshot);
 	int64		count = 0;
 
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
+	while (source_scan_next(scan))
 		count++;
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
+	source_scan_end(scan);
 	return count;
 }
 
@@ -193,7 +188,7 @@ check_index(Oid index_id)
 	/* After a service was asked: what changed until it had answered is in the log. */
 	read_pending(query, &pending);
 	if (pending.everything)
-		findings.pending = count_rows(rel, query->snapshot);
+		findings.pending = count_rows(query, rel);
 	else
 	{
 		comparison.pending = pending.keys;

@@ -2,19 +2,18 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/tableam.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
-#include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "create.h"
+#include "partitions.h"
+#include "source_scan.h"
 
 static void
 refuse_source(Relation rel, const char *what, const char *hint)
@@ -25,6 +24,24 @@ refuse_source(Relation rel, const char *what, const char *hint)
 			 hint != NULL ? errhint("%s", hint) : 0));
 }
 
+/* Writers of leaves wait as those of the source do. */
+static void
+check_leaves(Relation rel)
+{
+	ListCell   *cell;
+
+	foreach(cell, partitions_leaves(RelationGetRelid(rel), ShareRowExclusiveLock))
+	{
+		const char *unfit = partitions_unfit(lfirst_oid(cell));
+
+		if (unfit != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot create an s3v index on partitioned table \"%s\"", RelationGetRelationName(rel)),
+					 errdetail("Its partition \"%s\" is %s.", get_rel_name(lfirst_oid(cell)), unfit)));
+	}
+}
+
 void
 create_check_source(Relation rel)
 {
@@ -33,7 +50,7 @@ create_check_source(Relation rel)
 		case RELKIND_RELATION:
 			break;
 		case RELKIND_PARTITIONED_TABLE:
-			refuse_source(rel, "partitioned table", "Create an index on each partition.");
+			check_leaves(rel);
 			break;
 		case RELKIND_VIEW:
 			refuse_source(rel, "view", "Create the index on the table beneath it.");
@@ -54,9 +71,22 @@ create_check_source(Relation rel)
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
 		refuse_source(rel, "unlogged table", "ALTER TABLE ... SET LOGGED first: a crash empties an unlogged table.");
 	if (rel->rd_rel->relispartition)
-		refuse_source(rel, "partition", "Detach it first.");
+		refuse_source(rel, "partition", "Create the index on the partitioned table, or detach the partition first.");
 	if (source_has_children(RelationGetRelid(rel)) || has_superclass(RelationGetRelid(rel)))
 		refuse_source(rel, "table with inheritance", "Tables with parents or children are not supported yet.");
+}
+
+static bool
+is_partitioned(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Of a partitioned table not every column can be made unique. */
+static int
+code_for_key(Relation rel)
+{
+	return is_partitioned(rel) ? ERRCODE_FEATURE_NOT_SUPPORTED : ERRCODE_INVALID_PARAMETER_VALUE;
 }
 
 /* The primary key's only column, when the caller named no key. */
@@ -82,11 +112,13 @@ create_primary_key_column(Relation rel)
 	}
 	if (column == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(code_for_key(rel)),
 				 OidIsValid(primary)
 				 ? errmsg("the primary key of table \"%s\" has several columns", RelationGetRelationName(rel))
 				 : errmsg("table \"%s\" has no primary key", RelationGetRelationName(rel)),
-				 errhint("Name a unique column that is NOT NULL with key_column => ...")));
+				 is_partitioned(rel)
+				 ? errhint("A partitioned table needs a key of one column, by which it is partitioned at every level.")
+				 : errhint("Name a unique column that is NOT NULL with key_column => ...")));
 	return column;
 }
 
@@ -119,12 +151,14 @@ create_check_key(Relation rel, const S3vColumn *key)
 				 errhint("ALTER TABLE ... ALTER COLUMN %s SET NOT NULL.", quote_identifier(key->name))));
 	if (!source_key_is_unique(rel, key->attnum, &deferrable))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				(errcode(deferrable ? ERRCODE_INVALID_PARAMETER_VALUE : code_for_key(rel)),
 				 errmsg("key column \"%s\" of table \"%s\" is not unique", key->name, RelationGetRelationName(rel)),
 				 deferrable
 				 ? errdetail("Its unique constraint is deferrable: two rows may have one key within a transaction.")
 				 : errdetail("There is no unique index on this column alone, without expression or condition."),
-				 errhint("Create a unique index on it, or name another key_column.")));
+				 is_partitioned(rel)
+				 ? errhint("Create a unique index on it, which must be what the table is partitioned by at every level.")
+				 : errhint("Create a unique index on it, or name another key_column.")));
 }
 
 /* Dimensions of the first row that has a vector; 0 when there is none. Under a fresh snapshot: the source is locked by now. */
@@ -132,23 +166,18 @@ static int
 dimensions_of_rows(Relation rel, const S3vSource *columns)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	S3vSourceScan *scan = source_scan_begin(rel, columns, snapshot);
 	int			dimensions = 0;
 
-	while (dimensions == 0 && table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	while (dimensions == 0 && source_scan_next(scan))
 	{
-		bool		isnull;
 		char	   *complaint;
-		Datum		value = slot_getattr(slot, columns->vector.attnum, &isnull);
 
-		CHECK_FOR_INTERRUPTS();
 		/* A bad row is passed over here: the build names it, and others with it. */
-		if (!isnull)
-			(void) vector_from_row(value, columns, &dimensions, &complaint);
+		if (!scan->nulls[1])
+			(void) vector_from_row(scan->values[1], columns, &dimensions, &complaint);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
+	source_scan_end(scan);
 	UnregisterSnapshot(snapshot);
 	return dimensions;
 }

@@ -193,11 +193,50 @@ source_describe(Relation rel, const char *key_column, const char *vector_column,
 	S3vSource  *source = palloc0(sizeof(S3vSource));
 
 	source->relid = RelationGetRelid(rel);
+	source->partitioned = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	if (!describe_key(rel, key_column, missing_ok, source) ||
 		!describe_vector(rel, vector_column, missing_ok, source) ||
 		!describe_metadata(rel, metadata_count, metadata, missing_ok, source))
 		return NULL;
 	return source;
+}
+
+/* A leaf has every column of its parents, with the same type. Mostly at the same place. */
+static AttrNumber
+attribute_in(Relation rel, const S3vColumn *column)
+{
+	TupleDesc	columns = RelationGetDescr(rel);
+	Form_pg_attribute attribute = NULL;
+
+	if (column->attnum <= columns->natts)
+		attribute = TupleDescAttr(columns, column->attnum - 1);
+	if (attribute == NULL || attribute->attisdropped || strcmp(NameStr(attribute->attname), column->name) != 0)
+		attribute = find_attribute(columns, column->name);
+	if (attribute == NULL || attribute->atttypid != column->type)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has no column \"%s\" of type %s", RelationGetRelationName(rel), column->name,
+						format_type_be(column->type))));
+	return attribute->attnum;
+}
+
+S3vSource *
+source_in_leaf(const S3vSource *source, Relation leaf)
+{
+	S3vSource  *found = palloc(sizeof(S3vSource));
+
+	*found = *source;
+	found->relid = RelationGetRelid(leaf);
+	found->partitioned = false;
+	found->key.attnum = attribute_in(leaf, &source->key);
+	found->vector.attnum = attribute_in(leaf, &source->vector);
+	found->metadata = palloc(sizeof(S3vColumn) * Max(source->metadata_count, 1));
+	for (int i = 0; i < source->metadata_count; i++)
+	{
+		found->metadata[i] = source->metadata[i];
+		found->metadata[i].attnum = attribute_in(leaf, &source->metadata[i]);
+	}
+	return found;
 }
 
 char *
@@ -213,7 +252,8 @@ bool
 source_has_children(Oid relid)
 {
 	/* The flag in pg_class outlives the children. */
-	return has_subclass(relid) && find_inheritance_children(relid, NoLock) != NIL;
+	return has_subclass(relid) && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE &&
+		find_inheritance_children(relid, NoLock) != NIL;
 }
 
 char *
@@ -233,7 +273,7 @@ source_select(const S3vSource *source)
 	appendStringInfo(&sql, ", %s", quote_identifier(source->vector.name));
 	for (int i = 0; i < source->metadata_count; i++)
 		appendStringInfo(&sql, ", %s", quote_identifier(source->metadata[i].name));
-	appendStringInfo(&sql, " FROM ONLY %s", quote_qualified_identifier(schema, table));
+	appendStringInfo(&sql, " FROM %s%s", source->partitioned ? "" : "ONLY ", quote_qualified_identifier(schema, table));
 	return sql.data;
 }
 
@@ -304,7 +344,7 @@ source_key_index(Relation rel, const S3vSource *source)
 	List	   *indexes;
 	ListCell   *cell;
 
-	if (rel->rd_rel->relkind != RELKIND_RELATION)
+	if (rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		return InvalidOid;
 	indexes = RelationGetIndexList(rel);
 	foreach(cell, indexes)

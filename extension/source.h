@@ -42,6 +42,7 @@ typedef struct S3vSource
 	S3vVectorKind vector_kind;
 	int			metadata_count;
 	S3vColumn  *metadata;
+	bool		partitioned;	/* its rows are in leaves, whose attribute numbers may differ */
 } S3vSource;
 
 /*
@@ -56,7 +57,10 @@ extern S3vSource *source_describe(Relation rel, const char *key_column, const ch
 /* A column's type as a declaration has it. */
 extern char *source_declared_type(const S3vColumn *column);
 
-/* True when tables inherit from it: their rows are its rows as well, but no trigger of ours sees them. */
+/* The same columns as they stand in a leaf of that source, or in the source itself. Allocated in the current memory context. */
+extern S3vSource *source_in_leaf(const S3vSource *source, Relation leaf);
+
+/* True when tables inherit from it that are no partitions: their rows are its rows as well, but no trigger of ours sees them. */
 extern bool source_has_children(Oid relid);
 
 /*
@@ -67,14 +71,14 @@ extern bool source_key_is_unique(Relation rel, AttrNumber attnum, bool *deferrab
 
 /*
  * A valid unique index of this one plain column that finds keys by the type's own equality, as the planner would use it; deferrable ones
- * serve too. InvalidOid: none.
+ * serve too. InvalidOid: none. Of a partitioned source it is the one that each leaf has a part of.
  */
 extern Oid	source_key_index(Relation rel, const S3vSource *source);
 
 /* The function of pg_catalog that the index's operator class calls equality of keys. */
 extern RegProcedure source_key_equality(Oid base_type);
 
-/* "SELECT key, vector, metadata... FROM ONLY source", quoted; the caller adds a WHERE. Reads the source's present name. */
+/* "SELECT key, vector, metadata... FROM ONLY source", quoted; the caller adds a WHERE. Reads the source's present name. No ONLY before partitions. */
 extern char *source_select(const S3vSource *source);
 
 /* ---- vectors (vectors.c) ---- */

@@ -268,6 +268,8 @@ build(Sync *sync)
 	char		name[S3V_MAX_REMOTE_NAME];
 	s3v_error	err;
 
+	if (creation.create_bucket)
+		boundary_check(sync->call, s3v_remote_make_bucket(boundary_env(sync->call), sync->store, &err), &err);
 	claim(sync);
 	if (is_after_unfinished(sync) && !sync->own_changes)
 		sync->remote_name = find_unfinished(sync, &creation);

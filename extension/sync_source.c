@@ -1,13 +1,11 @@
 /* The source of a sync: its rows as the sync's snapshot sees them, checked and made ready for the core. */
 #include "postgres.h"
 
-#include "access/tableam.h"
-#include "executor/tuptable.h"
-#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "remote.h"
+#include "source_scan.h"
 #include "sync_parts.h"
 
 /* Two rows with one key are two versions of one row, that others have deleted since the snapshot and this transaction has made again. */
@@ -97,30 +95,17 @@ sync_read_row(const Sync *sync, const Datum *values, const bool *nulls, SyncRow 
 void
 sync_scan_source(const Sync *sync, SyncRowVisitor visit, void *arg)
 {
-	const S3vSource *source = sync->source;
-	int			columns = 2 + source->metadata_count;
-	Datum	   *values = palloc(sizeof(Datum) * columns);
-	bool	   *nulls = palloc(sizeof(bool) * columns);
-	TableScanDesc scan = table_beginscan(sync->rel, sync->snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(sync->rel, NULL);
+	S3vSourceScan *scan = source_scan_begin(sync->rel, sync->source, sync->snapshot);
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
 
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	while (source_scan_next(scan))
 	{
 		MemoryContext before = MemoryContextSwitchTo(row_context);
 
-		CHECK_FOR_INTERRUPTS();
-		values[0] = slot_getattr(slot, source->key.attnum, &nulls[0]);
-		values[1] = slot_getattr(slot, source->vector.attnum, &nulls[1]);
-		for (int i = 0; i < source->metadata_count; i++)
-			values[2 + i] = slot_getattr(slot, source->metadata[i].attnum, &nulls[2 + i]);
-		visit(arg, values, nulls);
+		visit(arg, scan->values, scan->nulls);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(row_context);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
+	source_scan_end(scan);
 	MemoryContextDelete(row_context);
-	pfree(values);
-	pfree(nulls);
 }

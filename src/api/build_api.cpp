@@ -10,7 +10,7 @@ using namespace s3v;
 
 struct s3v_build {
   s3v_build(const s3v_env* env, s3v_store* store, const BuildOptions& options)
-      : dimensions(options.dimensions), stop(env), spill(env), build(options, *store->objects, spill, Progress(env)) {}
+      : dimensions(options.dimensions), stop(env), spill(env), build(options, ObjectsOf(store), spill, Progress(env)) {}
 
   static BuildProgress Progress(const s3v_env* env) {
     if (env->progress == nullptr) return nullptr;

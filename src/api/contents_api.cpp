@@ -31,13 +31,15 @@ s3v_code s3v_contents_open(const s3v_env* env, s3v_store* store, const s3v_versi
     EnvStop stop(env);
     *contents = nullptr;
     const VersionNames version = NamesOf(*names);
-    ObjectStore& objects = store->objects->uncached();
+    ObjectStore& objects = ObjectsOf(store).uncached();
     const Damage found = Verify(version, IdFrom(manifest), objects, stop);
     FillDamage(found, damage);
     if (found.is_unusable) return;
-    auto navigation = store->navigation.Open(version, *store->objects, stop);
-    *contents =
-        new s3v_contents{EnvStop(env), found.segments, IndexContents(std::move(navigation), found.segments, objects)};
+    auto navigation = store->navigation.Open(version, ObjectsOf(store), stop);
+    auto made = std::make_unique<s3v_contents>(env);
+    made->damaged = found.segments;
+    made->stored.emplace(std::move(navigation), found.segments, objects);
+    *contents = made.release();
   });
 }
 
@@ -45,7 +47,7 @@ s3v_code s3v_contents_next(s3v_contents* contents, const void** key, size_t* key
                            s3v_error* err) {
   return Guarded(err, [&] {
     ByteView view;
-    const bool is_end = !contents->contents.Next(&view, content_hash, contents->stop);
+    const bool is_end = !contents->Next(&view, content_hash);
     *key = is_end ? nullptr : view.data();
     *key_size = view.size();
   });

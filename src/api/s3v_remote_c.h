@@ -75,6 +75,9 @@ typedef struct s3v_remote_creation {
  * nothing. */
 s3v_code s3v_remote_check_creation(const s3v_remote_creation* creation, s3v_error* err);
 
+/* The vector bucket, unless it is there: before anything else is written to it. */
+s3v_code s3v_remote_make_bucket(const s3v_env* env, s3v_store* store, s3v_error* err);
+
 /* A new generation of the index, empty. */
 s3v_code s3v_remote_create(const s3v_env* env, s3v_store* store, const char* index_uuid,
                            const s3v_remote_creation* creation, char name[S3V_MAX_REMOTE_NAME], s3v_error* err);
@@ -157,6 +160,38 @@ void s3v_remote_search_free(s3v_remote_search* search);
  */
 s3v_code s3v_remote_contents_open(const s3v_env* env, s3v_store* store, const s3v_remote* remote, const char* name,
                                   uint64_t memory_bytes, s3v_contents** contents, uint64_t* foreign, s3v_error* err);
+
+/* ---- what the service charges: src/s3vectors/cost.h
+ * --------------------------------------------------------------------------------------- */
+
+/* Dollars; a GB has 2^30 bytes, a TB 2^40. */
+typedef struct s3v_remote_prices {
+  double stored_gb_month;
+  double put_gb;
+  double query;
+  double processed_tb_first; /* up to the 100,000th vector of the index */
+  double processed_tb_middle;
+  double processed_tb_last; /* above 10,000,000 */
+  double returned_gb;
+} s3v_remote_prices;
+
+/* Of one vector, on average. */
+typedef struct s3v_remote_vector_bytes {
+  double searched; /* floats, key, filterable metadata */
+  double stored;   /* floats, key, all metadata */
+} s3v_remote_vector_bytes;
+
+typedef struct s3v_remote_query_dollars {
+  double request;
+  double processed;
+  double returned;
+} s3v_remote_query_dollars;
+
+/* These never fail. For a month; for `bytes` in requests of equal size; for one query. */
+double s3v_remote_storage_cost(const s3v_remote_prices* prices, double vectors, const s3v_remote_vector_bytes* bytes);
+double s3v_remote_put_cost(const s3v_remote_prices* prices, double bytes, double requests);
+void s3v_remote_query_cost(const s3v_remote_prices* prices, double vectors, const s3v_remote_vector_bytes* bytes,
+                           double results, double returned_bytes, s3v_remote_query_dollars* cost);
 
 #ifdef __cplusplus
 }

@@ -74,7 +74,7 @@ s3v_code s3v_version_open(const s3v_env* env, s3v_store* store, const char* inde
                           s3v_version_names* names, s3v_version_shape* shape, s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
-    const Manifest kept = ReadManifest(*store->objects, UuidFrom(index_uuid), IdFrom(manifest), stop);
+    const Manifest kept = ReadManifest(ObjectsOf(store), UuidFrom(index_uuid), IdFrom(manifest), stop);
     FillNames(NamesOf(kept), names);
     names->index_uuid = index_uuid;
     *shape = {.metric = static_cast<s3v_metric>(kept.metric),
@@ -98,13 +98,13 @@ s3v_code s3v_search_open(const s3v_env* env, s3v_store* store, const s3v_version
     if (options->without != nullptr) wanted.without = &options->without->set;
 
     auto opened = std::make_unique<s3v_search>();
-    auto navigation = store->navigation.Open(NamesOf(*version), *store->objects, stop);
+    auto navigation = store->navigation.Open(NamesOf(*version), ObjectsOf(store), stop);
     if (navigation->base->space.dimensions != dimensions) {
       throw Error(Code::kInvalidArgument, "query has " + std::to_string(dimensions) + " dimensions, index has " +
                                               std::to_string(navigation->base->space.dimensions));
     }
     opened->search = std::make_unique<Search>(std::move(navigation), std::span(queries, query_count * dimensions),
-                                              wanted, *store->objects);
+                                              wanted, ObjectsOf(store));
     *search = opened.release();
   });
 }
@@ -164,9 +164,10 @@ s3v_code s3v_warm(const s3v_env* env, s3v_store* store, const s3v_version_names*
                   uint64_t* fetched, s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
-    const uint64_t before = store->objects->counters().bytes_read;
-    const auto navigation = store->navigation.Open(NamesOf(*version), *store->objects, stop);
-    Warm(*navigation, max_bytes, *store->objects, stop);
-    *fetched = store->objects->counters().bytes_read - before;
+    ObjectStore& objects = ObjectsOf(store);
+    const uint64_t before = objects.counters().bytes_read;
+    const auto navigation = store->navigation.Open(NamesOf(*version), objects, stop);
+    Warm(*navigation, max_bytes, objects, stop);
+    *fetched = objects.counters().bytes_read - before;
   });
 }

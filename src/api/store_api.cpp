@@ -1,15 +1,22 @@
 // Stores, who owns what lies on them, and clean-up.
 #include <cstring>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/guard.h"
 #include "api/handles.h"
+#include "api/s3v_remote_c.h"
 #include "engine/collect.h"
 #include "engine/ownership.h"
 #include "format/names.h"
 #include "net/http.h"
+#include "s3vectors/remote_collect.h"
+#include "s3vectors/remote_objects.h"
 #include "store/open_store.h"
+#include "store/s3_client.h"
+#include "store/store_url.h"
 
 namespace s3v {
 namespace {
@@ -54,6 +61,20 @@ StoreConfig ConfigFrom(const s3v_store_config& from) {
   return config;
 }
 
+constexpr size_t kEndpointSize = 256;
+
+// Empty for a url that leads to none.
+std::string EndpointTextOf(const StoreConfig& config) {
+  switch (ParseStoreUrl(config.url).kind) {
+    case StoreUrl::Kind::kS3:
+      return EndpointOf(config).Text();
+    case StoreUrl::Kind::kS3Vectors:
+      return ServiceEndpointOf(config).Text();
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 }  // namespace s3v
 
@@ -63,18 +84,43 @@ s3v_code s3v_store_check(const s3v_store_config* config, s3v_error* err) {
   return Guarded(err, [&] { CheckStoreConfig(ConfigFrom(*config)); });
 }
 
+int s3v_url_is_remote(const char* url) {
+  return url != nullptr && std::string_view(url).starts_with("s3vectors://") ? 1 : 0;
+}
+
+s3v_code s3v_store_endpoint(const s3v_store_config* config, char endpoint[256], s3v_error* err) {
+  return Guarded(err, [&] {
+    const std::string text = EndpointTextOf(ConfigFrom(*config));
+    if (text.size() >= kEndpointSize) {
+      throw Error(Code::kInvalidArgument, "endpoint of " + std::to_string(text.size()) + " characters is too long", {},
+                  "At most " + std::to_string(kEndpointSize - 1) + " are possible.");
+    }
+    std::strcpy(endpoint, text.c_str());
+  });
+}
+
 s3v_code s3v_store_open(const s3v_store_config* config, s3v_store** store, s3v_error* err) {
   return Guarded(err, [&] {
     auto opened = std::make_unique<s3v_store>();
-    opened->objects = OpenStore(ConfigFrom(*config));
+    const StoreConfig wanted = ConfigFrom(*config);
+    const StoreUrl url = ParseStoreUrl(wanted.url);
+    if (url.kind == StoreUrl::Kind::kS3Vectors) {
+      CheckStoreConfig(wanted);
+      opened->service = std::make_unique<ServiceClient>(wanted, url, ServiceRetryPolicy(), SystemClock());
+      opened->objects = MakeRemoteObjects(opened->service.get());
+    } else {
+      opened->objects = OpenStore(wanted);
+    }
     *store = opened.release();
   });
 }
 
+int s3v_store_is_remote(const s3v_store* store) { return store->service != nullptr ? 1 : 0; }
+
 void s3v_store_close(s3v_store* store) { delete store; }
 
 void s3v_store_counters(const s3v_store* store, s3v_counters* counters) {
-  const StoreCounters& now = store->objects->counters();
+  const StoreCounters& now = store->service != nullptr ? store->service->counters() : store->objects->counters();
   *counters = {.waves = now.waves,
                .get_requests = now.get_requests,
                .put_requests = now.put_requests,
@@ -89,7 +135,8 @@ s3v_code s3v_store_indexes(const s3v_env* env, s3v_store* store, char (**uuids)[
                            uint64_t* foreign_objects, s3v_error* err) {
   return Guarded(err, [&] {
     EnvStop stop(env);
-    const StoredIndexes found = FindIndexes(*store->objects, stop);
+    const StoredIndexes found =
+        store->service != nullptr ? FindRemoteIndexes(*store->service, stop) : FindIndexes(*store->objects, stop);
     auto texts = std::make_unique<char[][37]>(found.indexes.size());
     for (size_t i = 0; i < found.indexes.size(); ++i) std::strcpy(texts[i], UuidText(found.indexes[i]).c_str());
     *uuids = texts.release();
@@ -133,12 +180,19 @@ s3v_code s3v_collect(const s3v_env* env, s3v_store* store, const char* index_uui
   return Guarded(err, [&] {
     EnvStop stop(env);
     const ObjectId index = UuidFrom(index_uuid);
-    std::vector<ObjectId> retained;
-    for (size_t i = 0; i < retained_count; ++i) retained.push_back(IdFrom(retained_manifests[i]));
+    const IndexState state = dropped != 0 ? IndexState::kDropped : IndexState::kLiving;
+    const std::span names(retained_manifests, retained_count);
     const auto look_at_fence = [&] { VerifyOwnership(*store->objects, index, owner_number, stop); };
-    const CollectResult done =
-        Collect(*store->objects, index, dropped != 0 ? IndexState::kDropped : IndexState::kLiving, retained,
-                keep_seconds, owner_number, look_at_fence, stop);
+    const auto collect = [&] {
+      if (store->service != nullptr) {
+        return CollectRemote(*store->service, index, state, {names.begin(), names.end()}, keep_seconds, owner_number,
+                             look_at_fence, stop);
+      }
+      std::vector<ObjectId> retained;
+      for (const char* name : names) retained.push_back(IdFrom(name));
+      return Collect(*store->objects, index, state, retained, keep_seconds, owner_number, look_at_fence, stop);
+    };
+    const CollectResult done = collect();
     *result = {
         .deleted = done.deleted, .bytes = done.bytes, .kept = done.kept, .foreign_objects = done.foreign_objects};
   });

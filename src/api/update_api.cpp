@@ -16,7 +16,7 @@ struct s3v_update {
       : dimensions(navigation->shape.dimensions),
         stop(env),
         spill(env),
-        update(std::move(navigation), options, *store->objects, spill, Progress(env)) {}
+        update(std::move(navigation), options, ObjectsOf(store), spill, Progress(env)) {}
 
   static BuildProgress Progress(const s3v_env* env) {
     if (env->progress == nullptr) return nullptr;
@@ -69,7 +69,7 @@ s3v_code s3v_update_open(const s3v_env* env, s3v_store* store, const s3v_version
       throw Error(Code::kInvalidArgument, "an update needs callbacks for temporary files");
     }
     EnvStop stop(env);
-    auto navigation = store->navigation.Open(NamesOf(*names), *store->objects, stop);
+    auto navigation = store->navigation.Open(NamesOf(*names), ObjectsOf(store), stop);
     CheckThatTheyFit(*navigation, *options);
     *update = new s3v_update(env, store, std::move(navigation), UpdateOptionsFrom(*options, optimize));
   });

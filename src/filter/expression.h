@@ -43,6 +43,8 @@ struct MatchOutlook {
   bool is_counted = false;  // kSome: just this part, no guess
 };
 
+class Predicate;
+
 // Immutable once compiled; all but Compile may be called from several threads.
 class Expression {
  public:
@@ -56,6 +58,9 @@ class Expression {
   // `row` is encoded as format/metadata.h says, with one value for each column given to Compile.
   // Throws kCorrupted for bytes that are not such a row.
   virtual bool Match(ByteView row) const = 0;
+
+  // The checked filter itself (match.h): for who says it in another language.
+  virtual const Predicate& predicate() const = 0;
 
   // Numbers of the columns that the filter looks at, ascending.
   virtual std::span<const uint32_t> columns() const = 0;

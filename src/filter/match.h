@@ -105,6 +105,10 @@ class Predicate final : public Expression {
   // the filter looks at. Never allocates, unless to throw.
   bool Match(ByteView row) const override;
 
+  const Predicate& predicate() const override { return *this; }
+  std::span<const Test> tests() const { return tests_; }  // by column, operands sorted
+  const Node& root() const { return root_; }
+
   std::span<const uint32_t> columns() const override { return columns_; }
   MatchOutlook Judge(std::span<const ColumnSummary> summaries) const override;
   void MatchAll(std::span<const ColumnRange> ranges, std::span<uint8_t> passing) const override;

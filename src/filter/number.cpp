@@ -74,6 +74,24 @@ __int128 Number::Floor() const {
   return floor_;
 }
 
+std::string Number::Text() const {
+  constexpr int64_t kMostZeros = 20;
+  if (digits_.empty()) return "0";
+  const auto digits = static_cast<int64_t>(digits_.size());
+  std::string text = digits_;
+  if (exponent_ > digits + kMostZeros || exponent_ < -kMostZeros) {
+    if (digits > 1) text.insert(1, ".");
+    text += 'e' + std::to_string(exponent_ - 1);
+  } else if (exponent_ >= digits) {
+    text.append(static_cast<size_t>(exponent_ - digits), '0');
+  } else if (exponent_ > 0) {
+    text.insert(static_cast<size_t>(exponent_), ".");
+  } else {
+    text.insert(0, "0." + std::string(static_cast<size_t>(-exponent_), '0'));
+  }
+  return negative_ ? '-' + text : text;
+}
+
 std::weak_ordering Number::CompareDecimal(std::string_view text) const {
   if (const auto order = CompareWholePart(text)) return *order;
   if (text == "NaN" || text == "Infinity") return std::weak_ordering::greater;

@@ -37,6 +37,8 @@ class Number {
   // The greatest integer that is not above the number; one beyond int64's ends stands for all that lie there.
   __int128 Floor() const;
   bool is_integral() const { return is_integral_; }
+  // As JSON, each value in one spelling: all digits, with an exponent only far from 1.
+  std::string Text() const;
 
   std::weak_ordering operator<=>(const Number& other) const;
   bool operator==(const Number& other) const { return (*this <=> other) == 0; }

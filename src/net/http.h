@@ -33,7 +33,7 @@ struct HttpOptions {
 struct HttpResponse;
 
 struct HttpRequest {
-  std::string method;  // GET, PUT, POST
+  std::string method;  // GET, PUT, POST; DELETE without a body
   std::string url;     // encoded
   Headers headers = {};
   ByteView body = {};     // must outlive the exchange

@@ -123,8 +123,9 @@ void Transfer::SetCallbacks() {
 void Transfer::SetRequest() {
   Set(CURLOPT_URL, request_.url.c_str());
   Set(CURLOPT_PATH_AS_IS, 1L);  // the path was signed as it is
-  if (request_.method == "GET") {
-    Set(CURLOPT_HTTPGET, 1L);
+  if (request_.method == "GET" || request_.method == "DELETE") {
+    Set(CURLOPT_HTTPGET, 1L);  // without a body, and without headers that speak of one
+    if (request_.method == "DELETE") Set(CURLOPT_CUSTOMREQUEST, "DELETE");
   } else {
     // Not an upload with a read callback: libcurl can repeat these bytes by itself when a kept connection is dead.
     static constexpr char kNothing[] = "";

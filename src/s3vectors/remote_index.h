@@ -34,6 +34,9 @@ struct RemoteCreation {
 // s3v_create_index checks before anything is made.
 void CheckRemoteCreation(const RemoteCreation& creation);
 
+// The vector bucket, unless it is there.
+void MakeVectorBucket(ServiceClient& service, Stop& stop);
+
 // A new generation under a random number; the vector bucket first, when it is missing and wanted. A lost answer whose
 // index turns out to exist is our own. Answers the name.
 std::string CreateGeneration(ServiceClient& service, const ObjectId& index, const RemoteCreation& creation, Stop& stop);

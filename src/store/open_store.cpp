@@ -1,7 +1,9 @@
 #include "store/open_store.h"
 
 #include <algorithm>
-#include <string_view>
+#include <regex>
+#include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -32,14 +34,20 @@ void CheckPrintable(const char* option, const std::string& value) {
   }
 }
 
-void RefuseS3Options(const StoreConfig& config) {
-  const std::pair<const char*, bool> given[] = {
-      {"endpoint", !config.endpoint.empty()}, {"path_style", config.path_style},
-      {"sse", !config.sse.empty()},           {"kms_key_id", !config.kms_key_id.empty()},
-      {"ca_file", !config.ca_file.empty()},   {"allow_http", config.allow_http}};
+// `servers` is where the option makes sense.
+void RefuseOption(const char* option, const char* servers) {
+  Refuse(std::string("option ") + option + " is for " + servers + " servers only", "Drop the option or change url.");
+}
+
+void RefuseRemoteOptions(const StoreConfig& config) {
+  if (config.path_style) RefuseOption("path_style", "s3://");
+  const std::pair<const char*, bool> given[] = {{"endpoint", !config.endpoint.empty()},
+                                                {"sse", !config.sse.empty()},
+                                                {"kms_key_id", !config.kms_key_id.empty()},
+                                                {"ca_file", !config.ca_file.empty()},
+                                                {"allow_http", config.allow_http}};
   for (const auto& [option, is_given] : given) {
-    if (is_given)
-      Refuse(std::string("option ") + option + " is for s3:// servers only", "Drop the option or change url.");
+    if (is_given) RefuseOption(option, "s3:// and s3vectors://");
   }
 }
 
@@ -60,12 +68,27 @@ void CheckEncryption(const StoreConfig& config) {
   CheckPrintable("kms_key_id", config.kms_key_id);
 }
 
-void CheckEndpoint(const StoreConfig& config, const StoreUrl& url) {
-  const Endpoint endpoint = EndpointOf(config);
+// As the service's model has it: no alias, no bare id.
+bool IsKeyArn(const std::string& text) {
+  return text.size() <= 2048 && std::regex_match(text, std::regex("arn:aws[-a-z0-9]*:kms:[-a-z0-9]*:[0-9]{12}:key/.+"));
+}
+
+void CheckVectorsOptions(const StoreConfig& config) {
+  if (config.path_style) RefuseOption("path_style", "s3://");
+  if (!config.kms_key_id.empty() && !IsKeyArn(config.kms_key_id)) {
+    Refuse("option kms_key_id is not the ARN of a key",
+           "For s3vectors:// write the whole ARN, such as arn:aws:kms:us-east-1:123456789012:key/... (no alias).");
+  }
+}
+
+void CheckEncrypted(const StoreConfig& config, const Endpoint& endpoint) {
   if (!endpoint.is_https && !config.allow_http && !IsLoopbackHost(endpoint.host)) {
     Refuse("endpoint \"" + endpoint.Text() + "\" is not encrypted",
            "Use https, or let a superuser set allow_http 'true'. Without it, http is allowed to this machine only.");
   }
+}
+
+void CheckBucketHost(const StoreConfig& config, const Endpoint& endpoint, const StoreUrl& url) {
   const bool bucket_in_name = !config.path_style && endpoint.is_https && url.bucket.find('.') != std::string::npos;
   if (bucket_in_name) {
     Refuse("bucket \"" + url.bucket + "\" has a dot in its name, which no certificate matches",
@@ -108,10 +131,18 @@ std::string DirectoryOf(const StoreConfig& config, const StoreUrl& url) {
 void CheckStoreConfig(const StoreConfig& config) {
   const StoreUrl url = ParseStoreUrl(config.url);
   CheckLimits(config);
-  if (url.kind != StoreUrl::Kind::kS3) return RefuseS3Options(config);
+  const bool is_service = url.kind == StoreUrl::Kind::kS3Vectors;
+  if (url.kind != StoreUrl::Kind::kS3 && !is_service) return RefuseRemoteOptions(config);
   CheckRegion(config.region);
-  CheckEndpoint(config, url);
+  // Without the option, both lead to Amazon over https.
+  const Endpoint endpoint = EndpointOf(config);
+  CheckEncrypted(config, endpoint);
   CheckEncryption(config);
+  if (is_service) {
+    CheckVectorsOptions(config);
+  } else {
+    CheckBucketHost(config, endpoint, url);
+  }
   CheckCredentials(config);
 }
 
@@ -123,6 +154,8 @@ std::unique_ptr<ObjectStore> OpenPlain(const StoreConfig& config, const StoreUrl
       return MakeFileStore(DirectoryOf(config, url), config.max_parallel_requests);
     case StoreUrl::Kind::kMemory:
       return MakeMemoryStore(url.name);
+    case StoreUrl::Kind::kS3Vectors:
+      throw Error(Code::kInternal, "vector bucket \"" + url.bucket + "\" was opened as a store of objects");
     case StoreUrl::Kind::kS3:
       break;
   }
@@ -142,6 +175,7 @@ std::string IdentityOf(const StoreConfig& config, const StoreUrl& url) {
     case StoreUrl::Kind::kMemory:
       // Every store without a name has objects of its own.
       return "memory://" + (url.name.empty() ? IdText(RandomId()) : url.name);
+    case StoreUrl::Kind::kS3Vectors:
     case StoreUrl::Kind::kS3:
       break;
   }

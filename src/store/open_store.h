@@ -11,14 +11,13 @@
 namespace s3v {
 
 struct StoreConfig {
-  std::string
-      url;  // file:///absolute/dir, file://./below-the-data-directory, s3://bucket[/prefix], memory://name (tests)
+  std::string url;             // what ParseStoreUrl takes
   std::string data_directory;  // what file://./ is relative to
   std::string region = "us-east-1";
-  std::string endpoint;  // http[s]://host[:port]; empty: https://s3.<region>.amazonaws.com
+  std::string endpoint;  // http[s]://host[:port]; empty: Amazon's for the region
   bool path_style = false;
   std::string sse;         // "", AES256, aws:kms
-  std::string kms_key_id;  // with aws:kms
+  std::string kms_key_id;  // with aws:kms; s3vectors://: the whole ARN of a key
   std::string ca_file;
   bool allow_http = false;     // http to hosts other than loopback
   bool check_address = false;  // refuse loopback, link-local, multicast... addresses (servers of non-superusers)
@@ -32,7 +31,8 @@ struct StoreConfig {
   uint64_t cache_bytes = 0;            // 0: no local cache
 };
 
-// Throws kInvalidArgument for a url that names no kind of store. Connects to nothing.
+// Throws kInvalidArgument for a url that names no kind of store, kInternal for one of a service that keeps no objects
+// (s3vectors://: see s3vectors/service_client.h). Connects to nothing.
 std::unique_ptr<ObjectStore> OpenStore(const StoreConfig& config);
 
 // Throws kInvalidArgument (with detail and hint) unless the options make sense together; used by the validator too.

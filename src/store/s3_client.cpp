@@ -1,11 +1,10 @@
 #include "store/s3_client.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 
-#include "store/answers.h"
+#include "store/connection.h"
 #include "store/s3_xml.h"
 
 namespace s3v {
@@ -16,22 +15,6 @@ bool UsesPathStyle(const StoreConfig& config, const Endpoint& endpoint) {
   const bool is_address =
       endpoint.host.front() == '[' || endpoint.host.find_first_not_of("0123456789.") == std::string::npos;
   return config.path_style || is_address || endpoint.host == "localhost";
-}
-
-HttpOptions HttpOptionsOf(const StoreConfig& config, const Endpoint& endpoint) {
-  const bool is_listed = MatchesAny(endpoint, config.allowed_endpoints);
-  return {.ca_file = config.ca_file,
-          .allow_plain = !endpoint.is_https,
-          .only_loopback = !endpoint.is_https && !config.allow_http,
-          .refuse_special = config.check_address && !is_listed,
-          .max_parallel = config.max_parallel_requests};
-}
-
-uint64_t RandomSeed() {
-  const ObjectId id = RandomId();
-  uint64_t seed;
-  std::memcpy(&seed, id.data(), sizeof(seed));
-  return seed;
 }
 
 // What a message calls a request: reading object "key".
@@ -94,7 +77,7 @@ class S3Client::Exchange final : public HttpExchange {
     const std::string query = signature.canonical_query.empty() ? "" : "?" + signature.canonical_query;
     // The host of the url decides where to connect to; the Host header is what was signed. They are the same text.
     return {.method = call_.method,
-            .url = (client_.endpoint_.is_https ? "https://" : "http://") + client_.host_ + request.path + query,
+            .url = SchemeOf(client_.endpoint_) + client_.host_ + request.path + query,
             .headers = std::move(signature.headers),
             .body = call_.body,
             .max_body = call_.max_body,
@@ -197,7 +180,7 @@ S3Client::S3Client(const StoreConfig& config, const StoreUrl& url, const RetryPo
       retry_(retry),
       clock_(clock),
       counters_(counters),
-      random_(RandomSeed()),
+      random_(JitterSeed()),
       http_(HttpOptionsOf(config, endpoint_), clock) {
   host_ = path_style_ ? endpoint_.HostHeader() : url_.bucket + "." + endpoint_.HostHeader();
   signing_.region = config.region;
@@ -262,11 +245,7 @@ std::string S3Client::HintFor(const S3Call& call, const HttpResponse& response) 
       return "Redirects are not followed. Check the server's options region, endpoint and path_style.";
     return "Set the server's option region to \"" + region + "\".";
   }
-  if (response.transport == Transport::kAddressRefused) {
-    return "Only a superuser can allow this endpoint, in s3v.allowed_endpoints.";
-  }
-  if (response.transport == Transport::kUntrusted)
-    return "Set the server's option ca_file if its certificate is private.";
+  if (const std::string hint = TransportHint(response.transport); !hint.empty()) return hint;
   if (code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired") {
     return "Put new credentials into the user mapping.";
   }

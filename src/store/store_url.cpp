@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "store/object_store.h"
@@ -12,7 +13,11 @@ namespace {
 constexpr size_t kMaxPrefixBytes = 120;  // a prefix, '/' and a key fit into the 1024 bytes that S3 allows
 
 [[noreturn]] void Refuse(const std::string& what, std::string hint = {}) {
-  if (hint.empty()) hint = "A url begins with file:// or s3://, for example s3://bucket/prefix or file:///directory.";
+  if (hint.empty()) {
+    hint =
+        "A url begins with file://, s3:// or s3vectors://, for example s3://bucket/prefix, file:///directory or "
+        "s3vectors://vector-bucket.";
+  }
   throw Error(Code::kInvalidArgument, what, {}, std::move(hint));
 }
 
@@ -76,11 +81,36 @@ StoreUrl ParseS3(std::string rest) {
   return url;
 }
 
+bool IsVectorBucketName(const std::string& name) {
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const auto allowed = [&](char c) { return alphanumeric(c) || c == '-'; };
+  return name.size() >= 3 && name.size() <= 63 && std::all_of(name.begin(), name.end(), allowed) &&
+         alphanumeric(name.front()) && alphanumeric(name.back());
+}
+
+StoreUrl ParseS3Vectors(std::string rest) {
+  if (rest.ends_with('/')) rest.pop_back();
+  if (rest.find('/') != std::string::npos) {
+    Refuse("nothing can follow the vector bucket in the url",
+           "Write s3vectors://vector-bucket: a vector bucket has no prefixes.");
+  }
+  if (!IsVectorBucketName(rest)) {
+    Refuse("invalid vector bucket name in the url",
+           "Write s3vectors://vector-bucket; names have 3 to 63 characters of a-z, 0-9 and hyphen, without a hyphen at "
+           "either end.");
+  }
+  StoreUrl url;
+  url.kind = StoreUrl::Kind::kS3Vectors;
+  url.bucket = std::move(rest);
+  return url;
+}
+
 }  // namespace
 
 StoreUrl ParseStoreUrl(const std::string& url) {
   if (url.starts_with("file://")) return ParseFile(url.substr(7));
   if (url.starts_with("s3://")) return ParseS3(url.substr(5));
+  if (url.starts_with("s3vectors://")) return ParseS3Vectors(url.substr(12));
   if (url.starts_with("memory://")) {
     StoreUrl memory;
     memory.kind = StoreUrl::Kind::kMemory;

@@ -113,6 +113,129 @@ TEST(SigV4, AllCasesOfTheS3Flavour) {
   }
 }
 
+// --- the flavour of S3 Vectors ---
+
+constexpr char kVectorsHost[] = "s3vectors.us-east-1.api.aws";
+constexpr char kShortQuery[] =
+    R"({"vectorBucketName":"bkt-a","indexName":"idx-a","topK":3,"queryVector":{"float32":[0.1,1,-2.5]}})";
+constexpr char kLongQuery[] =
+    R"({"vectorBucketName": "bkt-a", "indexName": "idx-a", "topK": 3, "queryVector": {"float32": [0.1, 1, -2.5]}})";
+
+struct VectorsCase {
+  std::string name;
+  std::string method;
+  std::string path;
+  QueryParameters query;
+  std::string body;
+  std::string token;
+  bool sign_payload_hash;
+  std::string signed_headers;
+  std::string signature;
+};
+
+Signature SignVectors(const VectorsCase& item) {
+  SigningRequest request{.method = item.method, .host = kVectorsHost, .path = item.path, .query = item.query};
+  if (!item.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  request.payload_hash = Sha256Hex(AsBytes(item.body));
+  const Credentials credentials{.access_key_id = "AKIDEXAMPLE",
+                                .secret_access_key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+                                .session_token = item.token};
+  const SigningOptions options{.region = "us-east-1",
+                               .service = "s3vectors",
+                               .normalize_path = true,
+                               .double_encode_path = true,
+                               .sign_payload_hash = item.sign_payload_hash};
+  return SignHeaders(request, credentials, options, ParseTime("20260102T030405Z", "%Y%m%dT%H%M%SZ"));
+}
+
+// Computed by two independent signers, one of them the service's own.
+TEST(SigV4, AllCasesOfS3Vectors) {
+  const std::string bucket_arn = "arn:aws:s3vectors:us-east-1:123456789012:bucket/bkt-a";
+  const std::vector<VectorsCase> cases = {{"A",
+                                           "POST",
+                                           "/QueryVectors",
+                                           {},
+                                           kShortQuery,
+                                           "",
+                                           false,
+                                           "content-type;host;x-amz-date",
+                                           "a6d77a372b52448e8b5aee710384cba875bc748042fc62277b30ba0bb28782cf"},
+                                          {"B",
+                                           "GET",
+                                           "/tags/" + EncodeQueryPart(bucket_arn + "/index/idx-a"),
+                                           {},
+                                           "",
+                                           "",
+                                           false,
+                                           "host;x-amz-date",
+                                           "4da90f566317ca7045c32182aba7ff3b44e52ece01cc639db340e02d0317ac0c"},
+                                          {"C",
+                                           "DELETE",
+                                           "/tags/" + EncodeQueryPart(bucket_arn),
+                                           {{"tagKeys", "c"}, {"tagKeys", "a b"}},
+                                           "",
+                                           "",
+                                           false,
+                                           "host;x-amz-date",
+                                           "471e375db3f31c505fe0711510c2bf824876bde152a069af23418a09b25fcc8d"},
+                                          {"D",
+                                           "POST",
+                                           "/ListVectorBuckets",
+                                           {},
+                                           "{}",
+                                           "TOKEN",
+                                           true,
+                                           "content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token",
+                                           "3f5ce8e870a3cf5475f0a724ede61890d4bd6ba4196b560ebbabd3abaf3f4b53"},
+                                          {"E",
+                                           "POST",
+                                           "/QueryVectors",
+                                           {},
+                                           kLongQuery,
+                                           "",
+                                           false,
+                                           "content-type;host;x-amz-date",
+                                           "deb6df5b697aac5470532628dfacf3506ae867e763ef8094536650b35de9ef11"},
+                                          {"F",
+                                           "POST",
+                                           "/ListVectorBuckets",
+                                           {},
+                                           "{}",
+                                           "",
+                                           false,
+                                           "content-type;host;x-amz-date",
+                                           "7b1f57ee2d3a9008595ffe7f98ecefceb0facaab4ebbaff2737002647e64a728"},
+                                          {"G",
+                                           "POST",
+                                           "/ListVectorBuckets",
+                                           {},
+                                           "{}",
+                                           "TOKEN",
+                                           false,
+                                           "content-type;host;x-amz-date;x-amz-security-token",
+                                           "74e6ad81ab315ab769ef4bd969ba0239c12af48ebfd8f3c3fef4602cced8f605"}};
+  for (const VectorsCase& item : cases) {
+    SCOPED_TRACE(item.name);
+    const Signature signature = SignVectors(item);
+    EXPECT_EQ(signature.signed_headers, item.signed_headers);
+    EXPECT_EQ(signature.signature, item.signature);
+    EXPECT_EQ(HeaderOf(signature.headers, "x-amz-content-sha256").empty(), !item.sign_payload_hash);
+    EXPECT_THAT(HeaderOf(signature.headers, "authorization"), HasSubstr("/20260102/us-east-1/s3vectors/aws4_request"));
+  }
+}
+
+TEST(SigV4, CanonicalRequestsOfS3Vectors) {
+  const VectorsCase query{"E", "POST", "/QueryVectors", {}, kLongQuery, "", false, "", ""};
+  EXPECT_EQ(Sha256Hex(AsBytes(query.body)), "30373606c59c92faf5ea50b1089a1dbecef2ae046209aac95ea1b5ee3973957f");
+  EXPECT_EQ(Sha256Hex(AsBytes(SignVectors(query).canonical_request)),
+            "1ebeb8a7a5e619eb0d25067d312dfd9fed2df47a7b22f8ae040e22318e1d531a");
+  const VectorsCase list{"F", "POST", "/ListVectorBuckets", {}, "{}", "", false, "", ""};
+  EXPECT_EQ(Sha256Hex(AsBytes(SignVectors(list).canonical_request)),
+            "23bfd8118ae17e92f85e1a76c1ca6e6e575503b596cf50722c585985cb444a92");
+  const VectorsCase tags{"B", "GET", "/tags/arn%3Aaws%3As3vectors", {}, "", "", false, "", ""};
+  EXPECT_THAT(SignVectors(tags).canonical_request, HasSubstr("GET\n/tags/arn%253Aaws%253As3vectors\n"));
+}
+
 // --- the generic suite ---
 
 // "GET /path?a=b HTTP/1.1", header lines, an empty line, the body; a folded line belongs to the header before it.

@@ -38,7 +38,7 @@ Error Check(const StoreConfig& config) {
 TEST(CheckStoreConfig, TheErrorNamesTheKindsThereAre) {
   StoreConfig config;
   config.url = "gs://bucket";
-  EXPECT_THAT(Check(config).hint(), AllOf(HasSubstr("file://"), HasSubstr("s3://")));
+  EXPECT_THAT(Check(config).hint(), AllOf(HasSubstr("file://"), HasSubstr("s3://"), HasSubstr("s3vectors://")));
 }
 
 TEST(CheckStoreConfig, GoodOnes) {
@@ -95,6 +95,73 @@ TEST(CheckStoreConfig, BadOnes) {
                 c.endpoint = "https://host";
               }),
               HasSubstr("endpoint"));
+}
+
+constexpr char kKeyArn[] = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+TEST(CheckStoreConfig, GoodOnesOfVectorBuckets) {
+  const auto with = [](const std::function<void(StoreConfig&)>& change) {
+    StoreConfig config = S3("s3vectors://my-vectors");
+    change(config);
+    return Check(config).message();
+  };
+  EXPECT_EQ(with([](StoreConfig&) {}), "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.region = "cn-north-1"; }), "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.endpoint = "https://vpce-1.s3vectors.us-east-1.vpce.amazonaws.com"; }), "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.endpoint = "http://localhost:9092"; }), "");
+  EXPECT_EQ(with([](StoreConfig& c) {
+              c.endpoint = "http://vectors.example.com";
+              c.allow_http = true;
+            }),
+            "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.ca_file = "/etc/ssl/private-ca.pem"; }), "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.sse = "AES256"; }), "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.sse = "aws:kms"; }), "");
+  EXPECT_EQ(with([](StoreConfig& c) {
+              c.sse = "aws:kms";
+              c.kms_key_id = kKeyArn;
+            }),
+            "");
+  EXPECT_EQ(with([](StoreConfig& c) { c.access_key_id = c.secret_access_key = ""; }), "");
+}
+
+TEST(CheckStoreConfig, BadOnesOfVectorBuckets) {
+  const auto with = [](const std::function<void(StoreConfig&)>& change) {
+    StoreConfig config = S3("s3vectors://my-vectors");
+    change(config);
+    return Check(config);
+  };
+  const auto with_key = [&](const std::string& key) {
+    return with([&](StoreConfig& c) {
+      c.sse = "aws:kms";
+      c.kms_key_id = key;
+    });
+  };
+  EXPECT_THAT(with([](StoreConfig& c) { c.path_style = true; }).message(), HasSubstr("path_style"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.region = "x.evil.com/"; }).message(), HasSubstr("region"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.endpoint = "https://host/vector"; }).message(), HasSubstr("endpoint"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.endpoint = "http://vectors.example.com"; }).hint(), HasSubstr("allow_http"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.sse = "yes"; }).message(), HasSubstr("sse"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.kms_key_id = kKeyArn; }).message(), HasSubstr("aws:kms"));
+  EXPECT_THAT(with([](StoreConfig& c) { c.secret_access_key = ""; }).message(), HasSubstr("secret_access_key"));
+  const std::string arn = kKeyArn;
+  for (const std::string& key :
+       {std::string("1234abcd-12ab-34cd-56ef-1234567890ab"), std::string("alias/mine"),
+        std::string("arn:aws:kms:us-east-1:123456789012:alias/mine"), std::string("arn:aws:kms:us-east-1:1:key/2"),
+        std::string("arn:aws:kms:us-east-1:123456789012:key/"), std::string("arn:aws:s3:us-east-1:123456789012:key/1"),
+        "x" + arn, arn.substr(4)}) {
+    EXPECT_THAT(with_key(key).message(), HasSubstr("ARN")) << key;
+    EXPECT_THAT(with_key(key).hint(), HasSubstr("arn:aws:kms:")) << key;
+  }
+}
+
+TEST(OpenStore, AVectorBucketIsNoStoreOfObjects) {
+  try {
+    OpenStore(S3("s3vectors://my-vectors"));
+    FAIL() << "a vector bucket was opened as a store of objects";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kInternal);
+  }
 }
 
 TEST(OpenStore, OpensWhatTheUrlNames) {
