@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -58,7 +59,8 @@ enum
 	VERSION_RUNNING,
 	VERSION_SYSTEM_IDENTIFIER,
 	VERSION_SYNCED_AT,
-	VERSION_REPAIRED
+	VERSION_REPAIRED,
+	VERSION_DATABASE
 };
 
 /* ---- scans ---- */
@@ -363,6 +365,7 @@ catalog_version(Oid index_id, Snapshot snapshot)
 		read_log_bounds(&scan, version);
 		version->mine = catalog_written_by_this_transaction(&scan);
 		version->repaired = number_of(&scan, VERSION_REPAIRED);
+		version->at_home = version->bounded && oid_of(&scan, VERSION_DATABASE) == MyDatabaseId;
 	}
 	catalog_scan_end(&scan);
 	return version;

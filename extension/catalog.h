@@ -49,7 +49,8 @@ typedef struct S3vVersion
 	int			running_count;
 	FullTransactionId *running;
 	bool		mine;			/* the row was written by the current transaction */
-	int64		repaired;		/* s3vectors:// alone: the last version that repaired rows which no log row names */
+	int64		repaired;		/* the last version that repaired rows which no log row names */
+	bool		at_home;		/* s3vectors:// alone: this very database synced it; in a copy the log does not say what the service has */
 } S3vVersion;
 
 /* Objects of the extension, looked up once and again after invalidation. Raise 42704 when the extension is not installed here. */
@@ -161,9 +162,9 @@ extern uint64 catalog_execute(const char *sql, int nargs, Oid *types, Datum *val
 /* As catalog_execute(), on the latest snapshot whatever the isolation level: for rows that DDL has to find. */
 extern uint64 catalog_execute_latest(const char *sql, int nargs, Oid *types, Datum *values);
 
-/* ---- capture on a source (lifecycle.c) ---- */
+/* ---- capture on a source (capture_triggers.c) ---- */
 
-/* True when row and TRUNCATE triggers are on the source, of our function, enabled ALWAYS. */
+/* True when row and TRUNCATE triggers are on the source, and on all its leaves, of our function, enabled ALWAYS. */
 extern bool catalog_capture_in_place(Oid source);
 
 /*
@@ -172,8 +173,8 @@ extern bool catalog_capture_in_place(Oid source);
  */
 extern bool catalog_capture_was_in_place(Oid source, Snapshot snapshot);
 
-/* True when the source has a trigger of our function (of that name, unless NULL) that does not fire always. */
-extern bool catalog_capture_weakened(Oid source, const char *trigger);
+/* True when the table has a trigger of our function (of that name, unless NULL) that does not fire always. */
+extern bool catalog_capture_weakened(Oid relid, const char *trigger);
 
 /* True while a unique index and NOT NULL make the index's key column a key. (event_support.c) */
 extern bool catalog_key_enforced(const S3vIndex *index);
@@ -185,11 +186,18 @@ extern bool catalog_key_enforced(const S3vIndex *index);
  */
 extern void catalog_install_capture(Oid source);
 
+/* Takes them away again, but for what other sources need. REQUIRES: the source's rows in s3v.index are gone. */
+extern void catalog_remove_capture(Oid source);
+
+/* The TRUNCATE trigger of a leaf: put there unless it has one; taken away unless it serves somebody. Ask for nobody's rights. */
+extern void catalog_capture_leaf(Oid leaf);
+extern void catalog_release_leaf(Oid leaf);
+
 /* After rows of s3v.index changed: all sessions forget what they know of the source's indexes. */
 extern void catalog_changed(Oid source);
 
 /*
- * After an index was dropped: its rows go, its capture and its log too when it was the source's last one; its uuid to s3v.dropped
+ * After an index was dropped (lifecycle.c): its rows go, its capture and its log too when it was the source's last one; its uuid to s3v.dropped
  * for s3v_gc (server_name NULL: the server is gone, nobody can collect there).
  */
 extern void catalog_forget(Oid index_id, const char *server_name);

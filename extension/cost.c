@@ -7,6 +7,7 @@
 #include "executor/spi.h"
 #include "foreign/foreign.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -117,30 +118,42 @@ ask(const S3vQuery *query, const float *vector, S3vQueryWork *work)
 	return work->path != PATH_SOURCE;
 }
 
-/*
- * Requests and bytes of a query that finds nothing but the navigation tier in a cache: what a cache had counts as a request, and bytes are
- * those of the entries scanned.
- */
+/* The sampled vectors, one after another, once the first has brought the navigation tier; false when the source answers. */
 static bool
-measure_queries(CostReport *report, const S3vQuery *query, const S3vCostSample *sample)
+ask_all(CostReport *report, const S3vQuery *query, const S3vCostSample *sample)
 {
 	double		gets = 0;
-	double		entries = 0;
+	double		bytes = 0;
 	S3vQueryWork work;
 
-	if (report->facts.rows == 0 || sample->vector_count == 0 || !ask(query, sample->vectors[0], &work))
+	if (!ask(query, sample->vectors[0], &work))
 		return false;
 	for (int i = 0; i < sample->vector_count; i++)
 	{
 		if (!ask(query, sample->vectors[i], &work))
 			return false;
-		gets += work.sent.get_requests + work.sent.cache_hits;
-		entries += work.search.entries_scanned;
+		gets += work.sent.get_requests;
+		bytes += work.sent.bytes_read;
 	}
 	report->facts.query_gets = gets / sample->vector_count;
-	report->facts.query_bytes = entries / sample->vector_count * report->facts.store_bytes / report->facts.rows;
-	report->basis = psprintf("measured: %d queries with rows of the source, nothing of the lists cached", sample->vector_count);
+	report->facts.query_bytes = bytes / sample->vector_count;
+	report->basis = psprintf("measured: %d queries with rows of the source, without the local cache", sample->vector_count);
 	return true;
+}
+
+static bool
+measure_queries(CostReport *report, const S3vQuery *query, const S3vCostSample *sample)
+{
+	int			nest_level;
+	bool		answered;
+
+	if (report->facts.rows == 0 || sample->vector_count == 0)
+		return false;
+	nest_level = NewGUCNestLevel();
+	(void) set_config_option("s3v.cache_size", "0", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	answered = ask_all(report, query, sample);
+	AtEOXact_GUC(true, nest_level);
+	return answered;
 }
 
 static void
@@ -158,7 +171,7 @@ find_facts(CostReport *report, S3vQuery *query)
 	{
 		cost_estimate_store(&report->facts);
 		cost_estimate_query(&report->facts);
-		report->basis = psprintf("published formula: rows of the version, mean sizes of %d sampled rows", sample.row_count);
+		report->basis = psprintf("published formula: rows of the version, mean sizes in a sample of %d", sample.row_count);
 	}
 	else if (!measure_queries(report, query, &sample))
 	{

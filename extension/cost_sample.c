@@ -146,6 +146,6 @@ cost_of_sent(S3vQuery *query, const S3vPrices *prices)
 	(void) cost_sample_rows(query, &facts, 0);
 	bytes = cost_vector_bytes(&facts);
 	s3v_remote_query_cost(&service, facts.rows, &bytes, query->args->k, work->sent.bytes_read, &query_cost);
-	/* Whether a further page is a query of its own the service does not say: taken as one, so the bill is not above this. */
+	/* Whether a further page is a query of its own is unknown: taken as one, the higher reading. */
 	return work->sent.get_requests * (query_cost.request + query_cost.processed) + query_cost.returned;
 }

@@ -6,7 +6,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -16,6 +15,7 @@
 
 #include "boundary.h"
 #include "known.h"
+#include "partitions.h"
 #include "query.h"
 #include "server.h"
 #include "stat.h"
@@ -46,6 +46,8 @@ query_open(const S3vQueryArgs *args)
 	query->columns_match = known->columns_match;
 	query->key_index = known->key_index;
 	query->remote = known->remote;
+	query->leaves = known->tree.leaves;
+	query->detaching = known->tree.detaching;
 	if (source_has_children(query->source->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -135,14 +137,39 @@ few_keys(const S3vQuery *query)
 static const char *
 reason_to_scan_remote(const S3vQuery *query)
 {
-	if (query->version->bounded)
+	if (query->version->at_home)
 		return NULL;
 	ereport(WARNING,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("index \"%s\" was synced by another cluster: its source is scanned instead",
+			 errmsg("index \"%s\" was synced by another database: its source is scanned instead",
 					get_rel_name(query->index->index_id)),
 			 errhint("Take it over with s3v_adopt and run s3v_sync, or create an index of its own for this database.")));
-	return "the index was synced by another cluster";
+	return "the index was synced by another database";
+}
+
+/* May the source have changed since the snapshot in ways that the snapshot does not hide? Partitions come and go for all at once. */
+static bool
+looks_back(const S3vQuery *query)
+{
+	return IsolationUsesXactSnapshot() || query->source->partitioned;
+}
+
+/* Marked since an old snapshot: what this transaction itself wrote after that is not in the log. */
+static bool
+is_stale(const S3vQuery *query, char **reason)
+{
+	Oid			index_id = query->index->index_id;
+
+	return catalog_is_stale(index_id, query->snapshot, reason) || (looks_back(query) && catalog_is_stale(index_id, NULL, reason));
+}
+
+/* A mark that is gone again: the version of this snapshot is of the source as it was before. */
+static bool
+repaired_since(const S3vQuery *query)
+{
+	const S3vVersion *latest = catalog_version(query->index->index_id, NULL);
+
+	return latest == NULL || latest->repaired != query->version->repaired;
 }
 
 /* Why the index cannot answer in this snapshot, or NULL when it can. */
@@ -163,11 +190,11 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	if (query->columns_dropped)
 		return "a column of the index was dropped since this snapshot was taken";
 	/* Inside the writing statement rows are visible before the triggers have logged them. */
-	if (AfterTriggerPendingOnRel(query->index->source))
+	if (partitions_triggers_pending(query->index->source, query->leaves))
 		return "triggers are pending on the source";
-	/* Marked since an old snapshot: what this transaction itself wrote after that is not in the log. */
-	if (catalog_is_stale(query->index->index_id, query->snapshot, &reason) ||
-		(IsolationUsesXactSnapshot() && catalog_is_stale(query->index->index_id, NULL, &reason)))
+	if (query->detaching)
+		return "a partition of the source is being detached";
+	if (is_stale(query, &reason))
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -187,6 +214,8 @@ reason_to_scan(S3vQuery *query, Pending **pending)
 	}
 	if (query->remote != NULL)
 		return reason_to_scan_remote(query);
+	if (looks_back(query) && repaired_since(query))
+		return "the index was repaired since this snapshot was taken";
 	*pending = read_pending(query);
 	if ((*pending)->everything)
 		return "the source was truncated: all its rows are pending";

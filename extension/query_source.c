@@ -183,7 +183,10 @@ query_read_keys(S3vQuery *query, const S3vKey *keys, int count)
 	if (query_finds_by_key(query))
 	{
 		for (int i = 0; i < count; i++)
-			key_scan_read(query->key_scan, &keys[i], consume_found, query);
+		{
+			if (!key_scan_read(query->key_scan, &keys[i], consume_found, query))
+				select_keys(query, &keys[i], 1);
+		}
 	}
 	else if (count > 0)
 		select_keys(query, keys, count);

@@ -17,6 +17,7 @@
 #include "columns.h"
 #include "compat.h"
 #include "ownership.h"
+#include "partitions.h"
 #include "progress.h"
 #include "remote.h"
 #include "server.h"
@@ -35,18 +36,44 @@ compare_xids(const void *a, const void *b)
 	return FullTransactionIdPrecedes(*left, *right) ? -1 : FullTransactionIdPrecedes(*right, *left) ? 1 : 0;
 }
 
+/* A crash empties an unlogged table, a foreign one changes unseen. */
+static void
+check_leaves(const Sync *sync)
+{
+	ListCell   *cell;
+
+	foreach(cell, partitions_leaves(sync->index->source, AccessShareLock))
+	{
+		const char *unfit = partitions_unfit(lfirst_oid(cell));
+
+		if (unfit != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("table \"%s\" is %s", get_rel_name(lfirst_oid(cell)), unfit),
+					 errdetail("It holds rows of the source of index \"%s\".", get_rel_name(sync->index->index_id)),
+					 get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION
+					 ? errhint("ALTER TABLE ... SET LOGGED, and run s3v_sync with mode 'reconcile'.")
+					 : errhint("Detach it, and run s3v_sync with mode 'reconcile'.")));
+	}
+}
+
 /* What is published must be what later changes are logged against: every row by a key of its own, every change captured. */
 static void
 check_capture(const Sync *sync)
 {
 	const char *name = RelationGetRelationName(sync->rel);
 
+	check_leaves(sync);
 	if (!catalog_capture_in_place(sync->index->source))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("changes of table \"%s\" are not captured", name),
-				 errdetail("The triggers \"s3v_capture\" and \"s3v_capture_truncate\" must exist and be enabled ALWAYS."),
-				 errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER s3v_capture, and the same for s3v_capture_truncate; if they are gone, drop the index and create it again.")));
+				 sync->source->partitioned
+				 ? errdetail("Its triggers of function s3v_capture(), their clones on partitions, and a TRUNCATE trigger on each partition must exist and be enabled ALWAYS.")
+				 : errdetail("The triggers \"s3v_capture\" and \"s3v_capture_truncate\" must exist and be enabled ALWAYS."),
+				 sync->source->partitioned
+				 ? errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER ..., where one was switched off; if one is gone, drop the index and create it again.")
+				 : errhint("ALTER TABLE ... ENABLE ALWAYS TRIGGER s3v_capture, and the same for s3v_capture_truncate; if they are gone, drop the index and create it again.")));
 	/* s3v_create_index holds a lock that keeps writers out, and its triggers are of this transaction. */
 	if (!sync->request->creating && !catalog_capture_was_in_place(sync->index->source, sync->snapshot))
 		ereport(ERROR,
@@ -137,7 +164,7 @@ has_something_to_do(const Sync *sync)
 	const S3vSyncRequest *request = sync->request;
 
 	/* The service keeps its indexes in order by itself; one that another cluster wrote has to be compared. */
-	if (sync->remote != NULL && !sync->version->bounded)
+	if (sync->remote != NULL && !sync->version->at_home)
 		return true;
 	return request->mode != SYNC_CHANGES || (request->optimize && sync->remote == NULL) || sync->version->version == 0 ||
 		sync->log_rows > 0;
@@ -231,7 +258,7 @@ sync_index(Oid index_id, const S3vSyncRequest *request)
 	/* The source first, as whoever locks it for a TRUNCATE or DDL and syncs or drops the index then: no deadlock with them. */
 	sync.index = catalog_index(index_id, NULL);
 	if (sync.index != NULL)
-		LockRelationOid(sync.index->source, AccessShareLock);
+		(void) partitions_read(sync.index->source, AccessShareLock);
 	if (!catalog_lock_index(index_id, request->wait))
 		result.skipped = true;
 	else

@@ -197,9 +197,9 @@ delta_arrays(const s3v_version *built, Datum *ids, Datum *lengths)
 void
 sync_publish_version(const Sync *sync)
 {
-	Oid			types[17] = {OIDOID, INT8OID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTARRAYOID, INT8ARRAYOID, INT8OID, INT8OID, INT8OID,
-		INT8OID, INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID};
-	Datum		values[17];
+	Oid			types[18] = {OIDOID, INT8OID, INT8OID, TEXTOID, TEXTOID, INT8OID, TEXTARRAYOID, INT8ARRAYOID, INT8OID, INT8OID, INT8OID,
+		INT8OID, INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID, BOOLOID};
+	Datum		values[18];
 	const s3v_version *built = &sync->built;
 
 	values[0] = ObjectIdGetDatum(sync->index->index_id);
@@ -218,11 +218,13 @@ sync_publish_version(const Sync *sync)
 	values[14] = FullTransactionIdGetDatum(sync_upper_bound(sync));
 	values[15] = sync_running_array(sync);
 	values[16] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[17] = BoolGetDatum(sync->stale && sync->request->mode != SYNC_CHANGES);
 	sync_update_version(sync,
 				   "UPDATE s3v.version SET version = $3, manifest = $4, base = $5, base_bytes = $6, deltas = $7,"
 				   " delta_bytes = $8, rows = $9, skipped = $10, lists = $11, segments = $12, bytes = $13, owner = $14,"
-				   " hi = $15, running = $16, system_identifier = $17, synced_at = pg_catalog.statement_timestamp()"
+				   " hi = $15, running = $16, system_identifier = $17, repaired = CASE WHEN $18 THEN $3 ELSE repaired END,"
+				   " synced_at = pg_catalog.statement_timestamp()"
 				   " WHERE index_id = $1 AND version = $2",
-				   17, types, values);
+				   18, types, values);
 	add_history(sync);
 }

@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/xid8.h"
@@ -114,8 +115,9 @@ void
 sync_publish_remote(const Sync *sync, SyncOutcome outcome)
 {
 	bool		changed = outcome == OUTCOME_NEW_VERSION;
-	Oid			types[11] = {OIDOID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID, BOOLOID};
-	Datum		values[11];
+	Oid			types[12] = {OIDOID, INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID, INT8OID, XID8OID, XID8ARRAYOID, INT8OID, BOOLOID,
+	OIDOID};
+	Datum		values[12];
 
 	stamp_log(sync);
 	forget_stamped(sync);
@@ -130,12 +132,13 @@ sync_publish_remote(const Sync *sync, SyncOutcome outcome)
 	values[8] = sync_running_array(sync);
 	values[9] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[10] = BoolGetDatum(sync->repaired);
+	values[11] = ObjectIdGetDatum(MyDatabaseId);
 	sync_update_version(sync,
 						psprintf("UPDATE s3v.version SET version = $3, manifest = $4, rows = $5, skipped = $6, owner = $7, hi = $8,"
 								 " running = $9, system_identifier = $10, bytes = " INT64_FORMAT ","
-								 " repaired = CASE WHEN $11 THEN $3 ELSE repaired END, synced_at = pg_catalog.statement_timestamp()"
+								 " repaired = CASE WHEN $11 THEN $3 ELSE repaired END, database = $12, synced_at = pg_catalog.statement_timestamp()"
 								 " WHERE index_id = $1 AND version = $2", logical_bytes(sync)),
-						11, types, values);
+						12, types, values);
 	if (is_new_generation(sync))
 	{
 		add_generation(sync);

@@ -163,13 +163,13 @@ reconcile(Sync *sync)
 	SyncOutcome outcome;
 
 	refuse_own_changes(sync);
-	if (!sync->version->bounded)
+	if (!sync->version->at_home)
 		claim(sync);
 	outcome = make_equal(sync, sync->version->manifest);
 	sync->remote_name = sync->version->manifest;
 	sync->repaired = outcome == OUTCOME_NEW_VERSION;
 	if (outcome == OUTCOME_NOTHING &&
-		(sync->log_rows > 0 || sync->stale || !sync->version->bounded || sync->skipped != sync->version->skipped ||
+		(sync->log_rows > 0 || sync->stale || !sync->version->at_home || sync->skipped != sync->version->skipped ||
 		 sync->version->rows != (int64) sync->built.rows))
 		outcome = OUTCOME_SAME_OBJECTS;
 	return outcome;
@@ -296,7 +296,7 @@ sync_remote(Sync *sync, bool columns_match)
 	if (sync->version->version == 0 || sync->everything || sync->request->mode == SYNC_REBUILD ||
 		(sync->request->mode == SYNC_RECONCILE && !columns_match))
 		return build(sync);
-	if (sync->request->mode == SYNC_RECONCILE || !sync->version->bounded)
+	if (sync->request->mode == SYNC_RECONCILE || !sync->version->at_home)
 		return reconcile(sync);
 	outcome = sync_changes(sync);
 	sync->remote_name = sync->version->manifest;

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "partitions.h"
 #include "sync.h"
 
 FullTransactionId
@@ -28,7 +29,7 @@ widen_xid(TransactionId xid)
 	return FullTransactionIdFromEpochAndXid(epoch, xid);
 }
 
-/* Does the snapshot show the table with the file it has now? */
+/* Does the snapshot show the table with the file it has now? One that is not there yet has no rows there either. */
 static bool
 knows_file(Relation rel, Snapshot snapshot)
 {
@@ -36,15 +37,38 @@ knows_file(Relation rel, Snapshot snapshot)
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
+	bool		shown = false;
 	bool		known = false;
 
 	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(rel)));
 	scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
 	/* Two rows, when another transaction and then ours gave it a new file. */
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		shown = true;
 		known |= ((Form_pg_class) GETSTRUCT(tuple))->relfilenode == rel->rd_rel->relfilenode;
+	}
 	systable_endscan(scan);
 	table_close(classes, AccessShareLock);
+	return known || !shown;
+}
+
+/* Of all that holds its rows. */
+static bool
+knows_files(Oid source, Snapshot snapshot)
+{
+	bool		known = true;
+	ListCell   *cell;
+
+	foreach(cell, partitions_leaves(source, AccessShareLock))
+	{
+		Relation	rel = try_relation_open(lfirst_oid(cell), NoLock);
+
+		if (rel == NULL)
+			continue;
+		known &= knows_file(rel, snapshot);
+		relation_close(rel, NoLock);
+	}
 	return known;
 }
 
@@ -65,16 +89,10 @@ static bool
 rewritten_since(Oid index_id, const S3vVersion *latest)
 {
 	S3vIndex   *index = catalog_index(index_id, NULL);
-	Relation	rel = index != NULL ? try_relation_open(index->source, AccessShareLock) : NULL;
 	bool		truncated = false;
-	bool		known;
 	Snapshot	snapshot;
 
-	if (rel == NULL)
-		return false;
-	known = knows_file(rel, GetTransactionSnapshot());
-	relation_close(rel, NoLock);
-	if (known)
+	if (index == NULL || knows_files(index->source, GetTransactionSnapshot()))
 		return false;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	catalog_log_scan(index, latest, snapshot, look_for_everything, &truncated);

@@ -119,7 +119,7 @@ read_row(SyncUpdate *update, const S3vKey *key)
 	MemoryContext before = MemoryContextSwitchTo(update->row_context);
 
 	update->rows_found = 0;
-	key_scan_read(update->scan, key, take_row, update);
+	(void) key_scan_read(update->scan, key, take_row, update);
 	MemoryContextSwitchTo(before);
 	MemoryContextReset(update->row_context);
 	return update->rows_found > 0;
@@ -231,6 +231,11 @@ begin_update(Sync *sync, S3vHandle *handle)
 	update->wanted_context = AllocSetContextCreate(CurrentMemoryContext, "s3v wanted rows", ALLOCSET_DEFAULT_SIZES);
 	update->bad.context = CurrentMemoryContext;
 	update->scan = key_scan_open(sync->source, source_key_index(sync->rel, sync->source), sync->snapshot);
+	if (update->scan != NULL && !key_scan_serves_everywhere(update->scan))
+	{
+		key_scan_end(update->scan);
+		update->scan = NULL;
+	}
 	if (update->scan == NULL)
 		start_wanting(update);
 	return update;

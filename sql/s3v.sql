@@ -48,7 +48,8 @@ CREATE TABLE s3v.version (
     running           xid8[],
     system_identifier bigint,                 -- of the cluster whose transaction ids hi and running are
     synced_at         timestamptz,
-    repaired          bigint   NOT NULL DEFAULT 0    -- s3vectors:// alone: the last version that repaired rows no log row names
+    repaired          bigint   NOT NULL DEFAULT 0,   -- the last version that repaired rows no log row names
+    database          oid                     -- s3vectors:// alone: in which it was synced; elsewhere nobody knows what the service has by now
 );
 COMMENT ON TABLE s3v.version IS 'the version that queries open: one row for each index; a sync updates it, and its commit publishes';
 
@@ -90,7 +91,8 @@ CREATE TABLE s3v.price (
     list_usd double precision                 -- as the extension came; NULL: a row of the user's
 );
 COMMENT ON TABLE s3v.price IS 'what s3v_explain and s3v_cost reckon with; edit it to fit your contract: INSERT replaces, dumps keep what was changed';
--- Memory: Amazon RDS for PostgreSQL db.r6g.large, one zone ($0.225 an hour), and Amazon EC2 r6g.large ($0.1008), each with 16 GiB.
+-- Memory: Amazon RDS for PostgreSQL db.r6g.large, one zone ($0.225 an hour), and Amazon EC2 r6g.large ($0.1008), each with
+-- 16 GiB, as third parties list them.
 INSERT INTO s3v.price (item, usd, unit, as_of, list_usd)
     SELECT item, usd, unit, as_of, usd FROM (VALUES
     ('s3.get', 0.0000004::float8, 'one GET request', '2026-10-01'::date),

@@ -15,7 +15,9 @@ SELECT s3v_create_index('x', 'a_temp', 'v');
 CREATE UNLOGGED TABLE an_unlogged (id bigint PRIMARY KEY, v real[]);
 SELECT s3v_create_index('x', 'an_unlogged', 'v');
 CREATE TABLE parts (id bigint PRIMARY KEY, v real[]) PARTITION BY RANGE (id);
-SELECT s3v_create_index('x', 'parts', 'v');
+CREATE TABLE parts_by_day (id bigint, day date, v real[], PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+SELECT s3v_create_index('x', 'parts_by_day', 'v');
+SELECT s3v_create_index('x', 'parts_by_day', 'v', key_column => 'id');
 CREATE TABLE a_part PARTITION OF parts FOR VALUES FROM (1) TO (10);
 SELECT s3v_create_index('x', 'a_part', 'v');
 CREATE TABLE parent (id bigint PRIMARY KEY, v real[]);
@@ -157,7 +159,7 @@ CREATE FUNCTION state_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN EXECUTE statement; RETURN 'fine'; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $$;
 SELECT state_of(s), s FROM unnest(ARRAY[
     $$SELECT s3v_create_index('x', 'a_view', 'v')$$, $$SELECT s3v_create_index('x', 'a_temp', 'v')$$,
-    $$SELECT s3v_create_index('x', 'an_unlogged', 'v')$$, $$SELECT s3v_create_index('x', 'parts', 'v')$$,
+    $$SELECT s3v_create_index('x', 'an_unlogged', 'v')$$, $$SELECT s3v_create_index('x', 'parts_by_day', 'v')$$,
     $$SELECT s3v_create_index('x', 'keyless', 'v')$$, $$SELECT s3v_create_index('x', 'docs', 'v', key_column => 'other')$$,
     $$SELECT s3v_create_index('x', 'docs', 'v', key_column => 'nullable')$$, $$SELECT s3v_create_index('x', 'loose_key', 'v')$$,
     $$SELECT s3v_create_index('x', 'docs', 'title')$$, $$SELECT s3v_create_index('x', 'docs', 'v', metadata => '{nosuch}')$$,
@@ -170,7 +172,7 @@ SELECT state_of(s), s FROM unnest(ARRAY[
     $$SELECT * FROM s3v_sync('keyless')$$]) s;
 
 DROP FOREIGN TABLE by_hand;
-DROP TABLE docs, keyless, two_keys, late_key, some_keys, float_key, loose_key, empty, parts, parent, an_unlogged CASCADE;
+DROP TABLE docs, keyless, two_keys, late_key, some_keys, float_key, loose_key, empty, parts, parts_by_day, parent, an_unlogged CASCADE;
 DROP COLLATION loose;
 DROP FUNCTION state_of;
 DROP FOREIGN DATA WRAPPER other CASCADE;

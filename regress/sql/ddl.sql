@@ -304,3 +304,93 @@ SELECT version FROM s3v_sync('parent', 'rebuild');
 SELECT count(*) FROM s3v_query('parent_s3v', '[0,0]', 1000);
 RESET client_min_messages;
 DROP TABLE parent;
+
+-- One command after the other, each with what becomes of the index: followed, stale, or refused by whom; and the answers are those of the table.
+CREATE SCHEMA ddl;
+CREATE ROLE s3v_ddl_three;
+GRANT ALL ON SCHEMA ddl TO s3v_ddl_three;
+CREATE TABLE ddl.rest (id int PRIMARY KEY, v real[], price int, twice int GENERATED ALWAYS AS (price * 2) STORED, other text);
+INSERT INTO ddl.rest (id, v, price) SELECT i, ARRAY[i, 1], i % 10 FROM generate_series(1, 50) i;
+SELECT s3v_create_index('rest_s3v', 'ddl.rest', 'v', metric => 'l2', metadata => '{price,twice}');
+CREATE FUNCTION public.becomes(command text) RETURNS text LANGUAGE plpgsql SET client_min_messages = error AS $$
+DECLARE
+    source regclass := (SELECT i.source FROM s3v.index i, pg_class c WHERE i.index_id = c.oid AND c.relname LIKE 'rest\_s3v%');
+    index_id regclass := (SELECT i.index_id FROM s3v.index i WHERE i.source = becomes.source);
+    result text := 'followed';
+    differ bigint;
+BEGIN
+    BEGIN
+        EXECUTE command;
+    EXCEPTION WHEN OTHERS THEN
+        RETURN 'refused: ' || SQLSTATE;
+    END;
+    IF to_regclass(source::text) IS NULL THEN RETURN 'gone'; END IF;
+    SELECT 'stale: ' || reason INTO result FROM s3v.stale s WHERE s.index_id = becomes.index_id;
+    EXECUTE format('UPDATE %s SET price = price + 1 WHERE id = 7', source);
+    EXECUTE format('SELECT count(*) FROM (SELECT id::text AS key, coalesce(price, -1) AS price FROM %s) d FULL JOIN
+        (SELECT key, coalesce((metadata->>''price'')::int, -1) AS price FROM s3v_query(%L, ''[3,1]'', 1000)) h USING (key, price)
+        WHERE d IS NULL OR h IS NULL', source, index_id) INTO differ;
+    IF differ > 0 THEN result := 'WRONG'; END IF;
+    BEGIN
+        PERFORM s3v_sync(source, 'reconcile');
+    EXCEPTION WHEN OTHERS THEN
+        RETURN coalesce(result, 'followed') || ', a sync refuses: ' || SQLERRM;
+    END;
+    RETURN coalesce(result, 'followed');
+END $$;
+CREATE TABLE ddl.commands (no serial, command text);
+COPY ddl.commands (command) FROM stdin;
+ALTER TABLE ddl.rest ADD COLUMN more int DEFAULT 3
+ALTER TABLE ddl.rest DROP COLUMN more
+ALTER TABLE ddl.rest ALTER other TYPE varchar(10)
+ALTER TABLE ddl.rest ALTER price SET STATISTICS 50, ALTER price SET (n_distinct = 10), SET (fillfactor = 90)
+ALTER TABLE ddl.rest ALTER twice DROP EXPRESSION
+ALTER TABLE ddl.rest REPLICA IDENTITY FULL
+ALTER TABLE ddl.rest SET TABLESPACE pg_default
+ALTER TABLE ddl.rest SET ACCESS METHOD heap
+ALTER TABLE ddl.rest CLUSTER ON rest_pkey
+CLUSTER ddl.rest
+ALTER INDEX ddl.rest_pkey RENAME TO rest_key
+ALTER TABLE ddl.rest RENAME CONSTRAINT rest_key TO rest_pkey
+COMMENT ON TABLE ddl.rest IS 'a source'
+ALTER FOREIGN TABLE rest_s3v RENAME TO rest_s3v_2
+ALTER FOREIGN TABLE rest_s3v_2 SET SCHEMA public
+ALTER SCHEMA ddl RENAME TO ddl_new
+ALTER SCHEMA ddl_new RENAME TO ddl
+ALTER TABLE ddl.rest RENAME twice TO double
+CREATE UNIQUE INDEX rest_second ON ddl.rest (id)
+ALTER TABLE ddl.rest DROP CONSTRAINT rest_pkey
+ALTER TABLE ddl.rest ALTER id DROP NOT NULL
+ALTER TABLE ddl.rest ADD CONSTRAINT rest_pkey PRIMARY KEY USING INDEX rest_second
+ALTER TABLE ddl.rest ENABLE ROW LEVEL SECURITY
+ALTER TABLE ddl.rest DISABLE ROW LEVEL SECURITY
+ALTER TABLE ddl.rest OWNER TO s3v_ddl_three
+ALTER TABLE ddl.rest ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY
+ALTER TABLE ddl.rest DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY
+REASSIGN OWNED BY s3v_ddl_three TO CURRENT_USER
+ALTER TABLE ddl.rest SET UNLOGGED
+ALTER TABLE ddl.rest SET LOGGED
+ALTER TABLE ddl.rest ALTER price TYPE bigint
+ALTER TABLE ddl.rest ALTER v TYPE double precision[]
+ALTER TABLE ddl.rest ALTER id TYPE bigint
+ALTER TABLE ddl.rest DISABLE TRIGGER s3v_capture_truncate
+ALTER TABLE ddl.rest ENABLE ALWAYS TRIGGER s3v_capture_truncate
+ALTER EXTENSION s3v SET SCHEMA ddl
+DROP FUNCTION s3v_capture()
+DROP TRIGGER s3v_capture ON ddl.rest
+DROP SCHEMA ddl
+DROP SCHEMA ddl CASCADE
+\.
+DO $$
+DECLARE
+    one record;
+    result text;
+BEGIN
+    FOR one IN SELECT * FROM ddl.commands ORDER BY no LOOP
+        result := becomes(one.command);
+        RAISE WARNING '%: %', one.command, result;
+    END LOOP;
+END $$;
+SELECT count(*) FROM s3v.index WHERE source::regclass::text LIKE '%rest';
+DROP FUNCTION becomes;
+DROP ROLE s3v_ddl_three;

@@ -41,6 +41,9 @@ INSERT INTO shop.docs VALUES (21, 't21', 's21', '{21,1}');
 INSERT INTO shop.files VALUES (21, 't21', 's21', '{21,1}');
 CREATE SERVER s3v_m_server FOREIGN DATA WRAPPER s3v OPTIONS (url 'file://./s3v/roles');
 ALTER SERVER s3v_m_server OWNER TO s3v_m_owner;
+CREATE SERVER s3v_m_service FOREIGN DATA WRAPPER s3v OPTIONS (url 's3vectors://bucket', endpoint 'http://127.0.0.1:1');
+CREATE USER MAPPING FOR s3v_m_owner SERVER s3v_m_service OPTIONS (access_key_id 'a', secret_access_key 'b');
+GRANT USAGE ON FOREIGN SERVER s3v_m_service TO s3v_m_owner, s3v_m_reader;
 
 CREATE FUNCTION attempt(wanted name, call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -81,6 +84,7 @@ SELECT 1, 'function ' || o, l, c FROM (VALUES
     ('s3v_explain(regclass,anycompatible,integer,jsonb,text[],jsonb)', 's3v_explain', $$SELECT count(s3v_explain('{index}', '[1,1]', 3))$$),
     (NULL, 's3v_explain, work', $$SELECT count(s3v_explain('{index}', '[1,1]', 3) -> 'source_rows')$$),
     ('s3v_recall(regclass,integer,integer,jsonb)', 's3v_recall', $$SELECT count(s3v_recall('{index}'))$$),
+    ('s3v_cost(regclass,bigint)', 's3v_cost', $$SELECT count(s3v_cost('{index}'))$$),
     ('s3v_warm(regclass)', 's3v_warm', $$SELECT count(s3v_warm('{index}'))$$),
     ('s3v_check(regclass)', 's3v_check', $$SELECT count(*) FROM s3v_check('{source}')$$),
     (NULL, 's3v_check, all', $$SELECT count(*) FROM s3v_check() c WHERE c.index = '{index}'::regclass$$),
@@ -109,6 +113,9 @@ SELECT 2, 'function ' || o, l, c FROM (VALUES
     ('s3v_gc(name,interval)', 's3v_gc, s3v_local', $$SELECT count(*) FROM s3v_gc('s3v_local')$$),
     (NULL, 's3v_gc, owner''s server', $$SELECT count(*) FROM s3v_gc('s3v_m_server')$$),
     (NULL, 's3v_gc, all', $$SELECT count(*) FROM s3v_gc()$$),
+    ('s3v_attach(text,name,text)', 's3v_attach, no service', $$SELECT count(s3v_attach('mine', 's3v_m_server', 'theirs'))$$),
+    (NULL, 's3v_attach, out of reach', $$SELECT count(s3v_attach(current_user || '.mine', 's3v_m_service', 'theirs'))$$),
+    ('s3v.price_replace()', 's3v.price_replace', 'SELECT s3v.price_replace()'),
     ('s3v_stat_reset()', 's3v_stat_reset', $$SELECT count(*) FROM s3v_stat_reset()$$),
     ('s3v_fdw_handler()', 's3v_fdw_handler', $$SELECT count(*) FROM (SELECT s3v_fdw_handler()) h$$),
     ('s3v_fdw_validator(text[],oid)', 's3v_fdw_validator', $$SELECT count(*) FROM (SELECT s3v_fdw_validator('{url=file:///etc}', 'pg_foreign_server'::regclass)) v$$),
@@ -202,6 +209,7 @@ SELECT index, version, rows, pending, state FROM s3v_indexes WHERE source::text 
 SELECT index, pending, missing, orphaned, stale, corrupt FROM s3v_check() WHERE index::text LIKE 'shop.%' ORDER BY index::text;
 DROP SCHEMA shop CASCADE;
 DROP SERVER s3v_m_server;
+DROP SERVER s3v_m_service CASCADE;
 SELECT format('DROP OWNED BY %I', role) FROM who ORDER BY place \gexec
 DROP VIEW members;
 DROP FUNCTION attempt, matrix, probe_relation;

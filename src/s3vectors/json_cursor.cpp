@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "base/decimal.h"
 #include "s3vectors/utf8.h"
 
 namespace s3v {
@@ -121,17 +120,29 @@ bool JsonCursor::ReadNull() { return TakeWord("null"); }
 
 std::string_view JsonCursor::TakeNumber() {
   Peek();
-  std::string_view rest = rest_;
-  TakeChar(rest, '-');
-  const std::string_view whole = TakeDigits(rest);
-  if (whole.empty() || (whole.size() > 1 && whole.front() == '0')) return {};
-  if (TakeChar(rest, '.') && TakeDigits(rest).empty()) return {};
-  if (TakeChar(rest, 'e') || TakeChar(rest, 'E')) {
-    if (!TakeChar(rest, '-')) TakeChar(rest, '+');
-    if (TakeDigits(rest).empty()) return {};
+  const char* at = rest_.data();
+  const char* const end = at + rest_.size();
+  const auto take = [&](char c) {
+    const bool is_there = at != end && *at == c;
+    at += is_there ? 1 : 0;
+    return is_there;
+  };
+  const auto take_digits = [&] {
+    const char* const first = at;
+    while (at != end && *at >= '0' && *at <= '9') ++at;
+    return at - first;
+  };
+  take('-');
+  const char* const whole = at;
+  const auto whole_digits = take_digits();
+  if (whole_digits == 0 || (whole_digits > 1 && *whole == '0')) return {};
+  if (take('.') && take_digits() == 0) return {};
+  if (take('e') || take('E')) {
+    if (!take('-')) take('+');
+    if (take_digits() == 0) return {};
   }
-  const std::string_view number = rest_.substr(0, rest_.size() - rest.size());
-  rest_ = rest;
+  const std::string_view number = rest_.substr(0, static_cast<size_t>(at - rest_.data()));
+  rest_.remove_prefix(number.size());
   return number;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "s3vectors/remote_index.h"
 #include "s3vectors/vector_answer.h"
 
 namespace s3v {
@@ -16,10 +17,11 @@ constexpr uint64_t kPage = 100;      // hits of one answer
 constexpr uint64_t kHitBytes = 160;  // of its text, more or less
 constexpr uint64_t kHitBytesWithMetadata = 2048;
 
-bool SpeaksOfToken(const ServiceCall& call) {
-  const auto speaks = [](std::string text) {
+// `word` in lower case.
+bool SpeaksOf(const ServiceCall& call, const char* word) {
+  const auto speaks = [word](std::string text) {
     std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return text.find("token") != std::string::npos;
+    return text.find(word) != std::string::npos;
   };
   return speaks(call.error_code) || speaks(call.error_message);
 }
@@ -29,37 +31,29 @@ class PagedQuery {
  public:
   PagedQuery(const ServiceClient& service, const std::string& name, const RemoteQuery& query,
              const RemoteSearchOptions& options)
-      : name_(name), top_k_(query.top_k) {
-    body_ = "{\"vectorBucketName\":";
-    AppendString(service.bucket(), &body_);
-    body_ += ",\"indexName\":";
-    AppendString(name, &body_);
-    body_ += ",\"topK\":" + std::to_string(query.top_k) + ",\"queryVector\":{\"float32\":";
-    AppendVector(query.vector, &body_);
-    body_ += "},\"returnDistance\":true";
-    if (options.with_metadata) body_ += ",\"returnMetadata\":true";
-    if (!options.filter.json.empty()) body_ += ",\"filter\":" + options.filter.json;
-    if (options.filter.needs_enhanced) body_ += ",\"queryMode\":\"ENHANCED\"";
-    expected_bytes_ = std::min(kPage, top_k_) * (options.with_metadata ? kHitBytesWithMetadata : kHitBytes);
+      : service_(service), name_(name), query_(query), options_(options), asked_(query.top_k) {
+    // A CLASSIC index would test the filter on what it found, and answer less than there is.
+    asks_for_mode_ = !options.filter.json.empty();
+    WriteBody();
   }
 
   bool is_over() const { return is_over_; }
 
   ServiceCall NextCall() const {
     ServiceCall call{.operation = Operation::kQueryVectors, .body = body_, .subject = name_};
-    call.expected_bytes = expected_bytes_;
+    call.expected_bytes = std::min(kPage, asked_) * (options_.with_metadata ? kHitBytesWithMetadata : kHitBytes);
     if (!token_.empty()) {
       call.body += ",\"nextToken\":";
       AppendString(token_, &call.body);
-      if (!has_restarted_) call.wanted = {Outcome::kRefused};
     }
+    if (CanAskOtherwise()) call.wanted = {Outcome::kRefused};
     call.body += '}';
     return call;
   }
 
   void Take(ServiceCall& call, ServiceClient& service, Stop& stop) {
     if (call.outcome == Outcome::kRefused) {
-      if (SpeaksOfToken(call)) return Restart();
+      if (AskOtherwise(call)) return;
       // Something else is wrong: asked once more, the client says what in its own words.
       call.wanted.clear();
       service.Run(call, stop);
@@ -70,27 +64,62 @@ class PagedQuery {
       throw Error(Code::kCorrupted, "the answer of QueryVectors about remote index \"" + name_ + "\" never ends");
     }
     token_ = std::move(token);
-    if (token_.empty() || answer_.hits.size() == top_k_) Finish();
+    if (token_.empty() || answer_.hits.size() == asked_) Finish();
   }
+
+  // Fewer came than were asked for, through a filter: only who knows the mode that was asked for has left nothing out.
+  bool IsDoubtful() const { return answer_.is_whole && !options_.filter.json.empty(); }
+  void Distrust() { answer_.is_whole = false; }
+  bool asks_for_mode() const { return asks_for_mode_; }
 
   RemoteAnswer TakeAnswer() { return std::move(answer_); }
 
  private:
-  void Restart() {
-    has_restarted_ = true;
+  void WriteBody() {
+    body_ = "{\"vectorBucketName\":";
+    AppendString(service_.bucket(), &body_);
+    body_ += ",\"indexName\":";
+    AppendString(name_, &body_);
+    body_ += ",\"topK\":" + std::to_string(asked_) + ",\"queryVector\":{\"float32\":";
+    AppendVector(query_.vector, &body_);
+    body_ += "},\"returnDistance\":true";
+    if (options_.with_metadata) body_ += ",\"returnMetadata\":true";
+    if (!options_.filter.json.empty()) body_ += ",\"filter\":" + options_.filter.json;
+    if (asks_for_mode_) body_ += ",\"queryMode\":\"ENHANCED\"";
+  }
+
+  bool CanAskOtherwise() const {
+    const bool may_drop_mode = asks_for_mode_ && !options_.filter.needs_enhanced;
+    return token_.empty() ? may_drop_mode || asked_ > kPage : !has_restarted_;
+  }
+
+  // What servers do not know that are older than modes of queries (2026-09) or than pages (2026-06); a token that
+  // expired.
+  bool AskOtherwise(const ServiceCall& call) {
+    if (!token_.empty() && !has_restarted_ && SpeaksOf(call, "token")) {
+      has_restarted_ = true;
+    } else if (asks_for_mode_ && !options_.filter.needs_enhanced && SpeaksOf(call, "querymode")) {
+      asks_for_mode_ = false;
+    } else if (asked_ > kPage && SpeaksOf(call, "topk")) {
+      asked_ = kPage;
+    } else {
+      return false;
+    }
     token_.clear();
     answer_ = {};
     keys_.clear();
+    WriteBody();
+    return true;
   }
 
   void AddHit(const AnsweredVector& vector) {
-    if (answer_.hits.size() == top_k_ || !keys_.insert(vector.key).second) return;
+    if (answer_.hits.size() == asked_ || !keys_.insert(vector.key).second) return;
     answer_.hits.push_back({vector.key, vector.distance, std::string(vector.metadata)});
   }
 
   void Finish() {
     is_over_ = true;
-    answer_.is_whole = answer_.hits.size() < top_k_;
+    answer_.is_whole = answer_.hits.size() < asked_;
     // Whether pages keep the order among each other, the service does not say.
     const auto has_distance = [](const RemoteHit& hit) { return !std::isnan(hit.distance); };
     if (std::ranges::all_of(answer_.hits, has_distance)) {
@@ -98,9 +127,12 @@ class PagedQuery {
     }
   }
 
+  const ServiceClient& service_;
   const std::string& name_;
-  uint64_t top_k_;
-  uint64_t expected_bytes_;
+  const RemoteQuery& query_;
+  const RemoteSearchOptions& options_;
+  uint64_t asked_;  // topK
+  bool asks_for_mode_ = false;
   std::string body_;   // but for the token and the last brace
   std::string token_;  // of the next page; empty: the first
   bool has_restarted_ = false;
@@ -108,6 +140,13 @@ class PagedQuery {
   RemoteAnswer answer_;
   std::unordered_set<std::string> keys_;
 };
+
+// Asked once for each index.
+bool KnowsModes(ServiceClient& service, const std::string& name, Stop& stop) {
+  const auto known = service.knows_modes().find(name);
+  if (known != service.knows_modes().end()) return known->second;
+  return service.knows_modes()[name] = !Describe(service, name, stop).mode.empty();
+}
 
 }  // namespace
 
@@ -128,7 +167,10 @@ std::vector<RemoteAnswer> SearchRemote(ServiceClient& service, const std::string
     for (size_t i = 0; i < calls.size(); ++i) asking[i]->Take(calls[i], service, stop);
   }
   std::vector<RemoteAnswer> answers;
-  for (PagedQuery& query : paged) answers.push_back(query.TakeAnswer());
+  for (PagedQuery& query : paged) {
+    if (query.IsDoubtful() && !(query.asks_for_mode() && KnowsModes(service, name, stop))) query.Distrust();
+    answers.push_back(query.TakeAnswer());
+  }
   return answers;
 }
 

@@ -27,7 +27,7 @@ struct RemoteHit {
 
 struct RemoteAnswer {
   std::vector<RemoteHit> hits;  // nearest first, each key once
-  bool is_whole = false;        // there is no more: fewer than top_k came
+  bool is_whole = false;        // there is no more: fewer than top_k came, and nothing hints at others
 };
 
 struct RemoteSearchOptions {
@@ -36,8 +36,9 @@ struct RemoteSearchOptions {
 };
 
 // All queries' first pages at once, then page after page as each asks for. A token that expired begins its query anew,
-// once. A CLASSIC index is asked with queryMode ENHANCED where the filter needs it. Throws what ServiceClient::Run
-// throws.
+// once. With a filter, queryMode ENHANCED is asked for, so that a CLASSIC index does not thin out its answer; a server
+// that does not know the member is asked without it, and one that takes no topK above 100 for so many: their answers
+// are not whole. Throws what ServiceClient::Run throws.
 std::vector<RemoteAnswer> SearchRemote(ServiceClient& service, const std::string& name,
                                        std::span<const RemoteQuery> queries, const RemoteSearchOptions& options,
                                        Stop& stop);

@@ -19,8 +19,10 @@ namespace {
 constexpr int kMostAtOnce = 8;
 constexpr size_t kMostBytesAtOnce = 32 * 1024 * 1024;
 
-// After refusals: up to a second, doubled for each further round without progress.
-constexpr int64_t kFirstDelayMs = 1000;
+// How long to wait after refusals, at most: doubled for each further round without progress. Who was too fast has to
+// wait longer than who asked for too much at once.
+constexpr int64_t kThrottledDelayMs = 1000;
+constexpr int64_t kOverloadedDelayMs = 200;
 constexpr int64_t kLongestDelayMs = 20000;
 
 void Pause(int64_t milliseconds, const Clock& clock, Stop& stop) {
@@ -110,18 +112,23 @@ class RemoteWriter::Impl {
     closed_.push_back(std::exchange(batch, NewBatch(batch.operation())));
   }
 
+  struct Round {
+    size_t done = 0;
+    size_t overloaded = 0;
+    size_t throttled = 0;
+  };
+
   // Everything that is closed, until all of it is written.
   void Send(Stop& stop) {
     int64_t progress_ms = Now();
     int fruitless = 0;  // rounds since then
     while (!closed_.empty()) {
-      std::vector<WriteBatch> batches = TakePermitted(stop);
-      const size_t done = Exchange(batches, stop);
-      if (done > 0) {
+      const Round round = Exchange(TakePermitted(stop), stop);
+      if (round.done > 0) {
         progress_ms = Now();
         fruitless = 0;
       }
-      if (done < batches.size()) WaitAfterRefusal(progress_ms, ++fruitless, stop);
+      if (round.overloaded + round.throttled > 0) WaitAfter(round, progress_ms, fruitless++, stop);
     }
     closed_bytes_ = 0;
   }
@@ -138,8 +145,8 @@ class RemoteWriter::Impl {
     return batches;
   }
 
-  // What was refused is closed_ again. Answers how many were written.
-  size_t Exchange(std::vector<WriteBatch>& batches, Stop& stop) {
+  // What was refused is closed_ again.
+  Round Exchange(std::vector<WriteBatch> batches, Stop& stop) {
     std::vector<ServiceCall> calls;
     for (WriteBatch& batch : batches) {
       calls.push_back({.operation = batch.operation(),
@@ -150,21 +157,22 @@ class RemoteWriter::Impl {
     const uint64_t before = RequestsSent();
     service_.Run(calls, stop);
     written_.requests += RequestsSent() - before;
-    size_t done = 0;
+    Round round;
     for (size_t i = 0; i < calls.size(); ++i) {
       batches[i].ReturnBody(std::move(calls[i].body));
       if (calls[i].outcome == Outcome::kDone) {
-        ++done;
+        ++round.done;
         Count(batches[i]);
         pacing_.Accepted(Now());
-      } else {
-        ++written_.refusals;
-        refusal_ = calls[i].error_message;
-        pacing_.Refused(Now());
-        PutBack(std::move(batches[i]), calls[i].outcome);
+        continue;
       }
+      ++(calls[i].outcome == Outcome::kThrottled ? round.throttled : round.overloaded);
+      ++written_.refusals;
+      refusal_ = calls[i].error_message;
+      pacing_.Refused(Now());
+      PutBack(std::move(batches[i]), calls[i].outcome);
     }
-    return done;
+    return round;
   }
 
   void Count(const WriteBatch& batch) {
@@ -182,17 +190,19 @@ class RemoteWriter::Impl {
     }
   }
 
-  void WaitAfterRefusal(int64_t progress_ms, int fruitless, Stop& stop) {
+  void WaitAfter(const Round& round, int64_t progress_ms, int fruitless, Stop& stop) {
     const int64_t left = progress_ms + service_.config().request_timeout_ms - Now();
     if (left <= 0) {
       throw Error(Code::kUnavailable, "could not use " + service_.Where(),
                   "Remote index \"" + name_ + "\" took none of " + std::to_string(closed_.size()) +
                       " write requests for " + std::to_string(service_.config().request_timeout_ms) + " ms." +
                       (refusal_.empty() ? "" : " The service says: " + refusal_ + "."),
-                  "Write less at a time, or raise the server's option request_timeout_ms.");
+                  "Write less at a time, or raise the setting s3v.request_timeout.");
     }
-    const int64_t most = std::min(kLongestDelayMs, kFirstDelayMs << std::min(fruitless - 1, 10));
-    Pause(std::min(left, static_cast<int64_t>(random_.Below(static_cast<uint64_t>(most)))), service_.clock(), stop);
+    const int64_t first = round.throttled > 0 ? kThrottledDelayMs : kOverloadedDelayMs;
+    const int64_t most = std::min(kLongestDelayMs, first << std::min(fruitless, 10));
+    const auto delay = static_cast<int64_t>(random_.Below(static_cast<uint64_t>(most)));
+    Pause(std::min(left, delay), service_.clock(), stop);
   }
 
   uint64_t RequestsSent() const { return service_.counters().put_requests + service_.counters().delete_requests; }

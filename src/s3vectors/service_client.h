@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -77,6 +78,8 @@ class ServiceClient {
   StoreCounters& counters() { return counters_; }
   const StoreCounters& counters() const { return counters_; }
   const StoreConfig& config() const { return config_; }
+  // Of remote indexes, as far as somebody asked: whether the service told their mode, and so knows of modes.
+  std::unordered_map<std::string, bool>& knows_modes() { return knows_modes_; }
   const Clock& clock() const { return clock_; }
 
  private:
@@ -93,6 +96,7 @@ class ServiceClient {
   StoreCounters counters_;
   Random random_;
   int64_t clock_skew_seconds_ = 0;
+  std::unordered_map<std::string, bool> knows_modes_;
   std::unique_ptr<HttpClient> http_;
 };
 

@@ -21,6 +21,14 @@ bool ReadDistance(JsonCursor& cursor, float* distance) {
   return true;
 }
 
+// {"float32":[...]}
+bool ReadData(JsonCursor& cursor, std::string_view* vector) {
+  std::string_view other;
+  if (cursor.Peek() != '{') return cursor.SkipValue(&other);
+  return cursor.ReadObject(
+      [&](std::string_view name) { return cursor.SkipValue(name == "float32" ? vector : &other); });
+}
+
 bool ReadVector(JsonCursor& cursor, AnsweredVector* vector) {
   bool has_key = false;
   vector->distance = std::numeric_limits<float>::quiet_NaN();
@@ -31,9 +39,8 @@ bool ReadVector(JsonCursor& cursor, AnsweredVector* vector) {
     if (name == "key") return has_key = cursor.ReadString(&vector->key);
     if (name == "distance") return ReadDistance(cursor, &vector->distance);
     if (name == "metadata" && cursor.Peek() == '{') return cursor.SkipValue(&vector->metadata);
-    if (!cursor.SkipValue(&other)) return false;
-    if (name == "data") vector->vector = FindMember(other, "float32");
-    return true;
+    if (name == "data") return ReadData(cursor, &vector->vector);
+    return cursor.SkipValue(&other);
   });
   return is_object && has_key;
 }

@@ -89,6 +89,12 @@ TEST_F(RemoteIndexApi, ModeOfTomorrowIsCut) {
   EXPECT_STREQ(shape.mode, "MUCH_MORE_ENHAN");
 }
 
+TEST_F(RemoteIndexApi, MakesTheBucket) {
+  service_.buckets.clear();
+  EXPECT_EQ(s3v_remote_make_bucket(nullptr, store_, &error_), S3V_OK) << error_.message;
+  EXPECT_TRUE(service_.buckets.contains("vectors"));
+}
+
 TEST_F(RemoteIndexApi, ErrorsComeAsCodes) {
   s3v_remote_shape shape;
   EXPECT_EQ(s3v_remote_describe(nullptr, store_, "none", &shape, &error_), S3V_OBJECT_MISSING);

@@ -130,6 +130,15 @@ TEST_F(RemoteIndex, BucketIsMadeOnlyWhenMissingAndWanted) {
   EXPECT_THAT(service_.Names(), ::testing::UnorderedElementsAre(first, second));
 }
 
+TEST_F(RemoteIndex, BucketIsMadeOnce) {
+  service_.buckets.clear();
+  for (int i = 0; i < 2; ++i) {
+    MakeVectorBucket(fixture_.client, fixture_.stop);
+    EXPECT_EQ(service_.Count("CreateVectorBucket"), 1);
+    EXPECT_THAT(service_.Names(), SizeIs(0));
+  }
+}
+
 TEST_F(RemoteIndex, BucketThatSomebodyElseMadeMeanwhileWillDo) {
   service_.intercept = [&](const IndexService::Request& request) -> std::optional<ServedAnswer> {
     if (request.operation == "CreateVectorBucket") service_.buckets["vectors"];

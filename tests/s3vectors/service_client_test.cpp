@@ -11,10 +11,8 @@ namespace s3v {
 namespace {
 
 using testing::Answer;
-using ::testing::Each;
 using testing::ErrorOf;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::Refusal;
 using testing::ServedAnswer;
 using testing::ServedRequest;
@@ -187,10 +185,10 @@ TEST(ServiceClient, TheTimeoutHoldsForTheWholeCall) {
         return n == 0 ? Refusal(500, "InternalServerException")
                       : ServedAnswer{.bytes = "", .then = ServedAnswer::Then::kHang};
       },
-      [](StoreConfig& config) { config.request_timeout_ms = 300; });
+      [](StoreConfig& config) { config.request_timeout_ms = 1000; });
   const int64_t begin = SystemClock().SteadyMillis();
   const Error error = ErrorOf([&] { fixture.Run(Operation::kQueryVectors); });
-  EXPECT_LT(SystemClock().SteadyMillis() - begin, 3000);
+  EXPECT_LT(SystemClock().SteadyMillis() - begin, 8000);
   EXPECT_EQ(error.code(), Code::kUnavailable);
   EXPECT_THAT(error.detail(), HasSubstr("no answer in time; before that status 500"));
 }

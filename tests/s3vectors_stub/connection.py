@@ -26,7 +26,7 @@ class Request:
                 continue
             name, value = name.strip().lower(), value.strip()
             self.headers[name] = self.headers[name] + ',' + value if name in self.headers else value
-        self.body, self.too_large, self.read_at = b'', False, 0.0
+        self.body, self.too_large, self.read_at, self.read_cpu = b'', False, 0.0, 0.0
 
     @property
     def keep_alive(self):
@@ -54,7 +54,7 @@ class Connection:
                 raise Gone
             request.body = self.read(int(length), keep=int(length) <= max_body)
             request.too_large = int(length) > max_body
-        request.read_at = time.perf_counter()
+        request.read_at, request.read_cpu = time.perf_counter(), time.thread_time()
         return request
 
     def read_chunks(self, request, max_body):

@@ -86,9 +86,9 @@ def statistics(service, query, body):
     table = {}
     for line in list(service.log):
         row = table.setdefault(line['operation'], {'requests': 0, 'vectors': 0, 'bytes_in': 0, 'bytes_out': 0, 'ms': 0.0,
-                                                   'work_ms': 0.0, 'max_ms': 0.0, 'status': {}})
+                                                   'work_ms': 0.0, 'cpu_ms': 0.0, 'max_ms': 0.0, 'status': {}})
         row['requests'] += 1
-        for name in ('vectors', 'bytes_in', 'bytes_out', 'ms', 'work_ms'):
+        for name in ('vectors', 'bytes_in', 'bytes_out', 'ms', 'work_ms', 'cpu_ms'):
             row[name] = round(row[name] + line[name], 3)
         row['max_ms'] = max(row['max_ms'], line['ms'])
         row['status'][str(line['status'])] = row['status'].get(str(line['status']), 0) + 1

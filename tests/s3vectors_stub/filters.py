@@ -2,11 +2,12 @@
 
 What AWS documents is fixed; the rest follows the switches.
 """
+import operator as python_operator
+
 from .errors import invalid
 
 ORDERING = {
-    '$gt': lambda value, operand: value > operand, '$gte': lambda value, operand: value >= operand,
-    '$lt': lambda value, operand: value < operand, '$lte': lambda value, operand: value <= operand,
+    '$gt': python_operator.gt, '$gte': python_operator.ge, '$lt': python_operator.lt, '$lte': python_operator.le,
 }
 FIELD_OPERATORS = {'$eq', '$ne', '$in', '$nin', '$exists', '$startsWith', *ORDERING}
 MAX_CONSTRAINTS = 100
@@ -99,7 +100,7 @@ class Filter:
 
         def matches(metadata):
             value = metadata.get(name, MISSING)
-            if is_number(value):
+            if type(value) is int or type(value) is float:
                 return compare(value, operand)
             if isinstance(value, str):
                 return with_string
@@ -132,8 +133,12 @@ class Filter:
 
     def equality(self, operands):
         """A function: is this scalar one of the operands?"""
-        wanted = {self.comparable(operand) for operand in operands}
-        return lambda value: self.comparable(value) in wanted
+        if self.switches.number_as_text or not self.switches.integer_is_decimal:
+            wanted = {self.comparable(operand) for operand in operands}
+            return lambda value: self.comparable(value) in wanted
+        booleans = {operand for operand in operands if isinstance(operand, bool)}
+        others = {operand for operand in operands if not isinstance(operand, bool)}  # Python takes True for 1
+        return lambda value: value in (booleans if value is True or value is False else others)
 
     def comparable(self, value):
         """Equal for values that the service takes for equal."""
@@ -141,17 +146,16 @@ class Filter:
             return 'text', f'{value:.15g}'
         if isinstance(value, str):
             return 'text', value
-        if isinstance(value, bool):
-            return 'boolean', value
-        kind = 'number' if self.switches.integer_is_decimal else type(value).__name__
-        return kind, value
+        if isinstance(value, bool) or not self.switches.integer_is_decimal:
+            return type(value).__name__, value
+        return 'number', value
 
     def plain(self, name, one_of):
         any_element = self.switches.eq_list == 'any'
 
         def matches(metadata):
             value = metadata.get(name, MISSING)
-            if isinstance(value, list):
+            if type(value) is list:
                 return any_element and any(map(one_of, value))
             return value is not MISSING and one_of(value)
         return matches
@@ -172,6 +176,9 @@ class Filter:
 def every(parts):
     if len(parts) == 1:
         return parts[0]
+    if len(parts) == 2:
+        first, second = parts
+        return lambda metadata: first(metadata) and second(metadata)
     return lambda metadata: all(part(metadata) for part in parts)
 
 

@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 import time
+import traceback
 from email.utils import formatdate
 from urllib.parse import parse_qsl, unquote
 
@@ -159,7 +160,7 @@ class Service:
                 call.failure.status = self.switches.max_body_status
                 raise call.failure
             if self.switches.check_signatures:
-                self.checker.check(request.method, request.path, request.query, request.headers, request.body, self.now(), self.switches)
+                self.checker.check(request, self.now(), self.switches)
             if call.operation is None:
                 raise ServiceError('UnknownOperationException', f'{request.method} {request.path}')
             if call.failure:
@@ -173,6 +174,9 @@ class Service:
             return {'Content-Type': 'application/json'}, json_text.encode(answer)
         except ServiceError as error:
             return self.error(call, error)
+        except Exception:
+            traceback.print_exc()
+            return self.error(call, ServiceError('InternalServerException', 'The stub made a mistake'))
 
     def error(self, call, error, place=None):
         call.status, call.code = error.status, error.code
@@ -196,10 +200,12 @@ class Service:
 
     def log_line(self, call):
         whole = (time.perf_counter() - call.request.read_at) * 1000
+        cpu = (time.thread_time() - call.request.read_cpu) * 1000
         line = {'n': call.number, 't': round(call.request.read_at - self.begin, 6), 'operation': call.name or call.request.path,
                 'bucket': call.bucket, 'index': call.index, 'status': call.status, 'code': call.code,
                 'vectors': call.vectors, 'bytes_in': len(call.request.body), 'bytes_out': call.bytes_out,
-                'ms': round(whole, 3), 'work_ms': round(whole - call.waited, 3), 'connection': call.connection,
+                'ms': round(whole, 3), 'work_ms': round(whole - call.waited, 3), 'cpu_ms': round(cpu, 3),
+                'connection': call.connection,
                 'fault': call.rule.text if call.rule else None}
         for name in ('topK', 'queryMode', 'segmentIndex', 'segmentCount', 'maxResults'):
             if name in call.document:

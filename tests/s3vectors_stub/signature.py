@@ -53,8 +53,9 @@ class Checker:
     def __init__(self, credentials, region, service='s3vectors'):
         self.credentials, self.region, self.service = credentials, region, service
 
-    def check(self, method, path, query, headers, body, now, switches):
+    def check(self, request, now, switches):
         """Raises unless the request is signed by a known key, now, for this region and service."""
+        headers, body = request.headers, request.body
         found = AUTHORIZATION.fullmatch(headers.get('authorization', '').strip())
         if 'authorization' not in headers:
             raise ServiceError('MissingAuthenticationTokenException', 'Missing Authentication Token')
@@ -70,10 +71,10 @@ class Checker:
         stamp = headers.get('x-amz-date', '')
         self.check_time(stamp, day, now)
         check_signed(signed, headers, body, switches)
-        claimed = headers.get('x-amz-content-sha256')
-        if claimed is not None and claimed != digest(body):
+        payload = digest(body)
+        if headers.get('x-amz-content-sha256', payload) != payload:
             raise invalid_signature('The value of x-amz-content-sha256 is not the SHA-256 of the payload.')
-        canonical = canonical_request(method, path, query, headers, signed, digest(body))
+        canonical = canonical_request(request.method, request.path, request.query, headers, signed, payload)
         if not hmac.compare_digest(found[3], signature(secret, day, region, service, stamp, canonical)):
             raise invalid_signature('The request signature we calculated does not match the signature you provided.')
         return access_key

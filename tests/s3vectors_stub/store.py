@@ -140,9 +140,11 @@ class Index:
             return
         now = time.monotonic()
         with self.bucket_lock:
-            wanted = [('write_requests', 1, switches.write_requests_per_s), ('write_vectors', vectors, switches.write_vectors_per_s)]
             if kind == 'read':
                 wanted = [('read_requests', 1, switches.read_requests_per_s)]
+            else:
+                wanted = [('write_requests', 1, switches.write_requests_per_s),
+                          ('write_vectors', vectors, switches.write_vectors_per_s)]
             for name, count, rate in wanted:
                 if rate and not self.buckets[name].take(count, rate, now):
                     raise ServiceError('TooManyRequestsException', 'Rate exceeded')

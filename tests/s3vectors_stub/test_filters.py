@@ -4,7 +4,7 @@ from .stub_case import StubCase
 V1, V2, V3, V4 = 'v1', 'v2', 'v3', 'v4'
 ROWS = {
     V1: ([1, 1], {'genre': 'drama', 'year': 2020, 'tags': ['a', 'b'], 'ok': True, 'p': '/m/x', 'note': 'long'}),
-    V2: ([2, 2], {'genre': 'comedy', 'year': 2019.5}),
+    V2: ([2, 2], {'genre': 'comedy', 'year': 2019.5, 'mixed': [1, 'bc']}),
     V3: ([3, 3], {'genre': ['drama', 'comedy'], 'year': '2020'}),
     V4: [4, 4],
 }
@@ -28,6 +28,7 @@ EXAMPLES = [
     ({'$or': [{'ok': True}, {'$and': [{'genre': 'comedy'}, {'year': {'$lt': 2020}}]}]}, [V1, V2]),
     ({'p': {'$startsWith': '/m/'}}, [V1]),
     ({'tags': {'$startsWith': 'b'}}, [V1]),
+    ({'mixed': {'$startsWith': 'b'}}, [V2]),
     ({'genre': 'drama', 'year': 2020}, [V1]),
 ]
 REFUSED = [

@@ -7,7 +7,8 @@ import numpy as np
 from . import floats
 
 HARD = ['0', '-0.0', '1', '0.1', '-2.5e-3', '1e22', '1e23', '9007199254740993', '9007199254740992.5', '1.17549435e-38',
-        '1e-45', '7.0064923216240854e-46', '3.4028234663852886e38', '1E5', '1e+5', '123456789012345678901234567890',
+        '1e-45', '7.0064923216240854e-46', '3.4028234663852886e38', '1E5', '1e+5', '0.000000000001234567',
+        '123456789012345678901234567890',
         '0.30000000000000004', '16777217', '16777216.999999', '1.00000017881393421514957253748434595763683319091796875']
 NOT_JSON = ['01', '1.', '.5', '+1', '1e', '1e+', '--1', '0x1', 'NaN', 'Infinity', '1 2', '', '1,', ',1', '1;2']
 
@@ -60,7 +61,8 @@ class Floats(unittest.TestCase):
 
     def test_written_numbers_read_back(self):
         dice = np.random.default_rng(8)
-        values = dice.integers(0, 0x7f7fffff, 3000).astype(np.uint32).view(np.float32) * dice.choice([-1, 1], 3000).astype(np.float32)
+        values = dice.integers(0, 0x7f7fffff, 3000).astype(np.uint32).view(np.float32)
+        values *= dice.choice([-1, 1], 3000).astype(np.float32)
         for form in ('shortest', 'double'):
             read = np.array(json.loads('[' + floats.text_of(values, form) + ']'), np.float32)
             np.testing.assert_array_equal(read, values)

@@ -79,6 +79,7 @@ class Query(StubCase):
         self.assertEqual(len(self.query([0, 0], 10, filter=rare)['vectors']), 10)
         self.set(classic_candidates=3.5)
         self.assertEqual(self.keys(self.query([0, 0], 10, filter=rare)), [f'k{n:04}' for n in range(30, 35)])
+        self.assertEqual(len(self.query([0, 0], 10, filter={'n': {'$gte': 5}})['vectors']), 10)
         self.assertEqual(len(self.query([0, 0], 10, filter=rare, queryMode='ENHANCED')['vectors']), 10)
         self.assertEqual(len(self.query([0, 0], 10)['vectors']), 10)
 

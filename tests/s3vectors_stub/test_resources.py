@@ -102,9 +102,9 @@ class Indexes(StubCase):
 
     def test_constraints(self):
         start = '1 validation error detected. Value at '
+        dimension = start + "'/dimension' failed to satisfy constraint: Member must be between 1 and 4096, inclusive"
         for members, message in (
-                ({'dimension': 0}, start + "'/dimension' failed to satisfy constraint: Member must be between 1 and 4096, inclusive"),
-                ({'dimension': 4097}, start + "'/dimension' failed to satisfy constraint: Member must be between 1 and 4096, inclusive"),
+                ({'dimension': 0}, dimension), ({'dimension': 4097}, dimension),
                 ({'distanceMetric': 'dot'}, start + "'/distanceMetric' failed to satisfy constraint: "
                                                     'Member must satisfy enum value set: [euclidean, cosine]'),
                 ({'dataType': None}, start + "'/dataType' failed to satisfy constraint: Member must not be null"),
@@ -134,7 +134,8 @@ class Indexes(StubCase):
     def test_modes(self):
         self.index_ok('UpdateIndexMode', indexMode='ENHANCED')
         self.index_fails(400, 'ValidationException', 'UpdateIndexMode', indexMode='CLASSIC')
-        self.fails(400, 'ValidationException', 'PutVectorBucketDefaultIndexMode', vectorBucketName=BUCKET, defaultIndexMode='CLASSIC')
+        self.fails(400, 'ValidationException', 'PutVectorBucketDefaultIndexMode', vectorBucketName=BUCKET,
+                   defaultIndexMode='CLASSIC')
         self.set(old_buckets=True)
         self.ok('CreateVectorBucket', vectorBucketName='old-bucket')
         there = {'vectorBucketName': 'old-bucket', 'indexName': 'other'}
@@ -171,7 +172,8 @@ class Indexes(StubCase):
                              ('invalid-state', 'KmsInvalidStateException'), ('not-found', 'KmsNotFoundException')):
             key = {'sseType': 'aws:kms', 'kmsKeyArn': KMS + ending}
             self.ok('CreateIndex', **self.create(ending, encryptionConfiguration=key))
-            self.assertEqual(self.ok('GetIndex', vectorBucketName=BUCKET, indexName=ending)['index']['encryptionConfiguration'], key)
+            answer = self.ok('GetIndex', vectorBucketName=BUCKET, indexName=ending)
+            self.assertEqual(answer['index']['encryptionConfiguration'], key)
             self.fails(400, code, 'GetVectors', vectorBucketName=BUCKET, indexName=ending, keys=['a'])
 
     def test_permissions(self):

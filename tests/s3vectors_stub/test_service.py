@@ -1,5 +1,7 @@
 """What happens to connections and answers: faults, places of error codes, log, control, forms of HTTP."""
+import contextlib
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -72,7 +74,8 @@ class Faults(StubCase):
         self.assertLess(line['work_ms'], 60)
 
     def test_wrong_rules_are_refused(self):
-        for rule in ('op=GetIndex', 'fault=200', 'fault=reset,when=never', 'fault=500,what=1', 'fault=500,place=sky', 'fault=500,nth=x'):
+        for rule in ('op=GetIndex', 'fault=200', 'fault=reset,when=never', 'fault=500,what=1', 'fault=500,place=sky',
+                     'fault=500,nth=x'):
             with self.assertRaises(urllib.error.HTTPError, msg=rule):
                 self.rules(rule)
 
@@ -113,7 +116,8 @@ class Http(StubCase):
     def test_chunked_requests_and_continue(self):
         self.set(check_signatures=False)
         head = b'POST /ListVectorBuckets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
-        self.assertIn(b'"vectorBuckets"', self.raw(head + b'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'))
+        answer = self.raw(head + b'Transfer-Encoding: chunked\r\n\r\n6\r\n{"pref\r\nA\r\nix":"tes"}\r\n0\r\n\r\n')
+        self.assertIn(b'"vectorBuckets"', answer)
         answer = self.raw(head + b'Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}')
         self.assertTrue(answer.startswith(b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK'))
 
@@ -133,6 +137,12 @@ class Http(StubCase):
         self.set(close_after=2)
         seen = [self.client.call('GetIndex', vectorBucketName=BUCKET, indexName=INDEX).headers['Connection'] for _ in range(4)]
         self.assertEqual(seen, [None, 'close', None, 'close'])
+
+    def test_a_mistake_of_the_stub_is_an_answer_and_a_trace(self):
+        self.service.account.buckets[BUCKET].indexes = None
+        with contextlib.redirect_stderr(io.StringIO()) as trace:
+            self.index_fails(500, 'InternalServerException', 'GetIndex')
+        self.assertIn('Traceback', trace.getvalue())
 
     def test_unknown_operation(self):
         for method, path in (('POST', '/Nothing'), ('GET', '/GetIndex'), ('PUT', '/tags/x')):

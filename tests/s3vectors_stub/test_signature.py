@@ -72,6 +72,12 @@ class Signature(StubCase):
     def test_claimed_payload_hash_must_be_true(self):
         self.refused('InvalidSignatureException', change=lambda headers: headers.update({'x-amz-content-sha256': '0' * 64}))
 
+    def test_signed_payload_hash_must_be_true(self):
+        headers = {'host': self.client.host, 'x-amz-date': time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()),
+                   'content-type': 'application/json', 'x-amz-content-sha256': '0' * 64}
+        made = authorization('POST', '/ListVectorBuckets', '', headers, b'{}', self.client.credential, 'us-east-1')
+        self.refused('InvalidSignatureException', change=lambda sent: sent.update(headers, authorization=made))
+
     def test_unsigned_token_is_not_accepted(self):
         self.refused('UnrecognizedClientException', change=lambda headers: headers.update({'x-amz-security-token': 'x'}))
 

@@ -1,6 +1,4 @@
 """Put, get, list, delete: limits, forms of answers, pages and segments."""
-import json
-
 from .stub_case import BUCKET, INDEX, StubCase, records
 
 
@@ -60,7 +58,8 @@ class Vectors(StubCase):
 
     def test_zero_vectors_are_for_euclidean_only(self):
         self.put({'zero': [0, 0]})
-        self.ok('CreateIndex', vectorBucketName=BUCKET, indexName='cosine', dimension=2, dataType='float32', distanceMetric='cosine')
+        self.ok('CreateIndex', vectorBucketName=BUCKET, indexName='cosine', dimension=2, dataType='float32',
+                distanceMetric='cosine')
         self.assertIn('zero', self.fails(400, 'ValidationException', 'PutVectors', vectorBucketName=BUCKET, indexName='cosine',
                                          vectors=records({'a': [0, 0]})))
 
@@ -161,7 +160,8 @@ class Vectors(StubCase):
         self.put({'a': [1, 1]})
         self.set(write_requests_per_s=2, write_vectors_per_s=100000)
         self.index_ok('DeleteVectors', keys=['a'])
-        statuses = [self.client.call('DeleteVectors', vectorBucketName=BUCKET, indexName=INDEX, keys=['a']).status for _ in range(5)]
+        one = {'vectorBucketName': BUCKET, 'indexName': INDEX, 'keys': ['a']}
+        statuses = [self.client.call('DeleteVectors', **one).status for _ in range(5)]
         self.assertIn(429, statuses)
         self.query([1, 1])
 
@@ -181,4 +181,5 @@ class Vectors(StubCase):
         for body in (b'{', b'[]', b'{"keys":[NaN]}', b'\xff'):
             answer = self.client.send('POST', '/GetVectors', body)
             self.assertEqual((answer.status, answer.code), (400, 'SerializationException'), body)
-        self.assertEqual(json.loads(self.client.send('POST', '/ListVectorBuckets').body)['vectorBuckets'][0]['vectorBucketName'], BUCKET)
+        buckets = self.client.send('POST', '/ListVectorBuckets').json['vectorBuckets']
+        self.assertEqual([bucket['vectorBucketName'] for bucket in buckets], [BUCKET])

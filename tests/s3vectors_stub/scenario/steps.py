@@ -101,7 +101,8 @@ def make_resources(plan):
     configuration = {'metadataConfiguration': {'nonFilterableMetadataKeys': ['long']}}
     plan.call('create index', 'CreateIndex', {**shape, 'indexName': 'many', **configuration}, ok(indexArn=MANY_ARN))
     plan.call('create index again', 'CreateIndex', {**shape, 'indexName': 'many'}, error('ConflictException', 409))
-    plan.call('create second index', 'CreateIndex', {**shape, 'indexName': 'films', 'distanceMetric': 'cosine', **configuration}, ok())
+    films = {**shape, 'indexName': 'films', 'distanceMetric': 'cosine', **configuration}
+    plan.call('create second index', 'CreateIndex', films, ok())
     plan.call('index name with dot', 'CreateIndex', {**shape, 'indexName': 'with.dot-1'}, ok(), mock=invalid(), why='no . in names')
     plan.call('index in missing bucket', 'CreateIndex', {**shape, 'vectorBucketName': 'absent-bucket', 'indexName': 'x-1'},
               error('NotFoundException', 404))
@@ -110,8 +111,8 @@ def make_resources(plan):
     plan.call('get index', 'GetIndex', MANY, ok(index={
         'indexName': 'many', 'dimension': 4, 'distanceMetric': 'euclidean', 'dataType': 'float32',
         'metadataConfiguration': {'nonFilterableMetadataKeys': ['long']}}))
-    plan.call('mode of an index', 'GetIndex', MANY, ok(index={'indexMode': 'ENHANCED'}), mock=lacks('index.indexMode'), why='no modes',
-              needs='UpdateIndexMode')
+    plan.call('mode of an index', 'GetIndex', MANY, ok(index={'indexMode': 'ENHANCED'}), mock=lacks('index.indexMode'),
+              why='no modes', needs='UpdateIndexMode')
     plan.call('get index by ARN', 'GetIndex', {'indexArn': MANY_ARN}, ok(index={'indexName': 'many'}))
     plan.call('get index by name and ARN', 'GetIndex', {**MANY, 'indexArn': MANY_ARN}, invalid('Must specify either indexArn'),
               mock=ok(), why='name and ARN together are accepted')
@@ -129,10 +130,10 @@ def write_and_read(plan):
               error('NotFoundException', 404, 'The specified index could not be found'), mock=error('NotFoundException', 404),
               why='texts of its own')
     wanted = list(range(0, 200, 2))
-    plan.call('get', 'GetVectors', {**MANY, 'keys': [key_of(number) for number in wanted], 'returnData': True, 'returnMetadata': True},
-              entries({key_of(number): {'key': key_of(number), 'data': {'float32': vector(number)}, 'metadata': metadata(number) or {}}
-                       for number in wanted}),
-              mock=keys([key_of(number) for number in wanted]), why='no metadata member where there is none')
+    names = [key_of(number) for number in wanted]
+    plan.call('get', 'GetVectors', {**MANY, 'keys': names, 'returnData': True, 'returnMetadata': True},
+              entries({key_of(number): {'data': {'float32': vector(number)}, 'metadata': metadata(number) or {}} for number in wanted}),
+              mock=keys(names), why='no metadata member where there is none')
     plan.call('get without data', 'GetVectors', {**MANY, 'keys': [key_of(1)]}, ok(vectors=[{'key': key_of(1)}]))
     plan.call('get with an absent key', 'GetVectors', {**MANY, 'keys': [key_of(1), 'absent']}, keys([key_of(1)]),
               mock=keys([key_of(1), 'absent']), why='an entry with only the key')
@@ -235,13 +236,15 @@ def search_films(plan):
     for number, (filter_, found, *mock) in enumerate(FILTERS):
         plan.call(f'filter {number} {str(filter_)[:60]}', 'QueryVectors', {**query, 'filter': filter_, 'returnMetadata': True},
                   invalid() if found is None else keys(found), mock=keys(*mock) if mock else None, why='filters of its own')
-    plan.call('filter by null', 'QueryVectors', {**query, 'filter': {'genre': None}}, invalid(), mock=keys([V4]), why='filters of its own')
+    plan.call('filter by null', 'QueryVectors', {**query, 'filter': {'genre': None}}, invalid(), mock=keys([V4]),
+              why='filters of its own')
     plan.call('CLASSIC on ENHANCED', 'QueryVectors', {**query, 'queryMode': 'CLASSIC'}, invalid(), mock=ok(), why='no modes',
               needs='UpdateIndexMode')
     zero = {'key': 'zero', 'data': {'float32': [0, 0, 0, 0]}}
     plan.call('put a zero vector', 'PutVectors', {**FILMS, 'vectors': [zero]}, invalid("key 'zero'"), mock=invalid(),
               why='texts of its own')
-    plan.call('query with zero', 'QueryVectors', {**query, 'queryVector': {'float32': [0, 0, 0, 0]}}, invalid(), mock=ok(), why='accepted')
+    plan.call('query with zero', 'QueryVectors', {**query, 'queryVector': {'float32': [0, 0, 0, 0]}}, invalid(), mock=ok(),
+              why='accepted')
 
 
 def break_limits(plan):
@@ -258,14 +261,16 @@ def break_limits(plan):
         invalid(text + 'Filterable metadata must have at most 2048 bytes'), mock=ok(), why='no limit')
     put('metadata of 2048 bytes', [{**one, 'metadata': {'x': 'a' * 2040}}], ok())
     put('metadata of 40961 bytes', [{**one, 'metadata': {'long': 'a' * 40950}}], invalid(text), mock=ok(), why='no limit')
-    put('51 metadata keys', [{**one, 'metadata': {f'k{number}': 1 for number in range(51)}}], invalid(text), mock=ok(), why='no limit')
+    put('51 metadata keys', [{**one, 'metadata': {f'k{number}': 1 for number in range(51)}}], invalid(text), mock=ok(),
+        why='no limit')
     put('nested metadata', [{**one, 'metadata': {'x': {'y': 1}}}], invalid(text), mock=ok(), why='accepted')
     put('null metadata', [{**one, 'metadata': {'x': None}}], invalid(text), mock=ok(), why='accepted')
     put('key of 1025 characters', [{**one, 'key': 'k' * 1025}], invalid(), mock=ok(), why='no limit')
     put('the same key twice', [one, one], invalid('duplicate'), mock=ok(), why='accepted (unverified)')
     keys_501 = [f'k{number}' for number in range(501)]
     plan.call('delete 501 keys', 'DeleteVectors', {**MANY, 'keys': keys_501}, invalid('501'), mock=ok(), why='no limit')
-    plan.call('delete a key of 1025 characters', 'DeleteVectors', {**MANY, 'keys': ['k' * 1025]}, invalid(), mock=ok(), why='no limit')
+    plan.call('delete a key of 1025 characters', 'DeleteVectors', {**MANY, 'keys': ['k' * 1025]}, invalid(), mock=ok(),
+              why='no limit')
     plan.call('delete what the limits left', 'DeleteVectors', {**MANY, 'keys': ['K']}, ok())
 
 
@@ -287,7 +292,8 @@ def change_settings(plan):
     plan.call('default mode', 'PutVectorBucketDefaultIndexMode', {**bucket, 'defaultIndexMode': 'ENHANCED'}, ok(), **new)
     text = {'textSearchConfigurations': [{'metadataKey': 'name', 'language': 'en'}]}
     plan.call('text search', 'UpdateMetadataConfiguration', {**MANY, 'add': text}, ok(indexArn=MANY_ARN), **new)
-    plan.call('query text', 'QueryVectors', {**MANY, 'topK': 1, 'queryTexts': [{'text': 'row 77', 'metadataKey': 'name'}], 'returnScores': True},
+    words = {'queryTexts': [{'text': 'row 77', 'metadataKey': 'name'}], 'returnScores': True}
+    plan.call('query text', 'QueryVectors', {**MANY, 'topK': 1, **words},
               keys([key_of(77)]), mock=invalid(), why='no text search', needs='UpdateMetadataConfiguration')
 
 
@@ -316,11 +322,12 @@ def meet_faults(plan):
         plan.call(f'creation time as {form}', 'GetIndex', MANY, every(ok(), is_recent), stub_only=True)
     plan.control('chunks, empty answers, new members', 'PUT', '/switches',
                  '{"chunked": true, "empty_answer": "nothing", "extra_members": true}')
-    plan.call('chunked', 'ListVectors', {**MANY, 'returnMetadata': True}, keys(map(key_of, range(COUNT))), pages='vectors', stub_only=True)
+    everything = [key_of(number) for number in range(COUNT)]
+    plan.call('chunked', 'ListVectors', {**MANY, 'returnMetadata': True}, keys(everything), pages='vectors', stub_only=True)
     plan.control('only empty answers', 'PUT', '/switches', '{"chunked": false, "extra_members": false}')
     plan.call('empty answer', 'DeleteVectors', {**MANY, 'keys': ['absent']}, ok(), stub_only=True)
     plan.control('short and empty pages', 'PUT', '/switches', '{"list_page_bytes": 100000, "list_empty_pages": 3}')
-    plan.call('list all the same', 'ListVectors', MANY, keys(map(key_of, range(COUNT))), pages='vectors', stub_only=True)
+    plan.call('list all the same', 'ListVectors', MANY, keys(everything), pages='vectors', stub_only=True)
     plan.control('switches back', 'DELETE', '/switches')
     for status in (429, 500, 503):
         plan.control(f'two times {status}', 'PUT', '/faults', f'op=GetIndex,times=2,fault={status}')
