@@ -163,6 +163,7 @@ s3v_code s3v_owner_claim(const s3v_env* env, s3v_store* store, const char* index
     std::vector<ObjectId> known;
     for (size_t i = 0; i < known_count; ++i) known.push_back(IdFrom(known_tokens[i]));
     *number = ClaimOwnership(*store->objects, UuidFrom(index_uuid), recorded, known, mine, adopt != 0, stop);
+    if (store->service != nullptr) RetireMarkers(*store->service, UuidFrom(index_uuid), *number, stop);
   });
 }
 

@@ -193,16 +193,4 @@ bool JsonCursor::SkipValue(std::string_view* raw) {
   return true;
 }
 
-std::string_view FindMember(std::string_view object, std::string_view name) {
-  JsonCursor cursor(object);
-  std::string_view found;
-  const bool is_object = cursor.ReadObject([&](std::string_view key) {
-    std::string_view value;
-    if (!cursor.SkipValue(&value)) return false;
-    if (key == name && found.empty()) found = value;
-    return true;
-  });
-  return is_object ? found : std::string_view();
-}
-
 }  // namespace s3v

@@ -60,7 +60,4 @@ class JsonCursor {
   std::string_view rest_;
 };
 
-// The first member of that name of an object, as its text; empty: there is none, or no object.
-std::string_view FindMember(std::string_view object, std::string_view name);
-
 }  // namespace s3v

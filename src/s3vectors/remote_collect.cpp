@@ -117,6 +117,21 @@ CollectResult CollectRemote(ServiceClient& service, const ObjectId& index, Index
   return result;
 }
 
+void RetireMarkers(ServiceClient& service, const ObjectId& index, uint64_t owner_number, Stop& stop) {
+  const std::vector<RemoteListing> listed = ListRemote(service, RemotePrefix(index) + "o", stop);
+  const Ages ages(listed, index, owner_number);
+  std::vector<std::string> retired;
+  for (const RemoteListing& listing : listed) {
+    RemoteName name;
+    if (retired.size() == kBatch) break;
+    if (!ParseRemoteName(listing.name, &name) || !name.is_owner || name.index != index) continue;
+    if (name.number + kMarkersKept < owner_number && ages.Of(listing) >= kMarkerAgeSeconds) {
+      retired.push_back(listing.name);
+    }
+  }
+  DeleteIndexes(service, retired, stop);
+}
+
 StoredIndexes FindRemoteIndexes(ServiceClient& service, Stop& stop) {
   StoredIndexes found;
   std::set<ObjectId> indexes;

@@ -123,12 +123,17 @@ TEST_F(OpenService, RefusesWhatNeedsVersions) {
   uint64_t fetched;
   EXPECT_EQ(s3v_warm(&env_, store_, &names, 0, &fetched, &err_), S3V_NOT_SUPPORTED);
   const float query[] = {1};
-  const s3v_search_options options = {.k = 1};
+  s3v_search_options options = {};
+  options.k = 1;
   s3v_search* search = nullptr;
   EXPECT_EQ(s3v_search_open(&env_, store_, &names, query, 1, 1, &options, &search, &err_), S3V_NOT_SUPPORTED);
   s3v_contents* contents = nullptr;
   s3v_damage damage = {};
   EXPECT_EQ(s3v_contents_open(&env_, store_, &names, kId, &contents, &damage, &err_), S3V_NOT_SUPPORTED);
+  env_.spill_create = [](void*) { return -1; };
+  env_.spill_append = [](void*, int, uint64_t, const void*, size_t) { return -1; };
+  env_.spill_read = [](void*, int, uint64_t, void*, size_t) { return -1; };
+  env_.spill_close = [](void*, int) {};
   s3v_build_options build_options = {};
   build_options.index_uuid = kUuid;
   build_options.dimensions = 1;

@@ -76,6 +76,28 @@ class RemoteCollecting : public ::testing::Test {
   std::set<std::string> foreign_, elsewhere_;
 };
 
+TEST_F(RemoteCollecting, ClaimsRetireOldMarkers) {
+  for (int i = 0; i < 100; ++i) Claim();  // with the one of long ago: 101
+  RetireMarkers(fixture_.client, kIndex, 101, stop_);
+  EXPECT_EQ(Markers(), 100u) << "the others are of this very moment";
+  service_.now += kMarkerAgeSeconds;
+  const uint64_t head = Claim();
+  const std::set<std::string> before = Names();
+  RetireMarkers(fixture_.client, kIndex, head, stop_);
+  EXPECT_EQ(Markers(), 101u - 64) << "a few at a time";
+  RetireMarkers(fixture_.client, kIndex, head, stop_);
+  EXPECT_EQ(Markers(), 2u) << "the head, and the one before it";
+  EXPECT_TRUE(Names().contains(OwnerName(kIndex, head)));
+  EXPECT_TRUE(Names().contains(OwnerName(kIndex, head - 1)));
+  for (const std::string& name : before) {
+    RemoteName parsed;
+    const bool is_marker = ParseRemoteName(name, &parsed) && parsed.is_owner;
+    EXPECT_TRUE(is_marker || Names().contains(name)) << name;
+  }
+  EXPECT_NO_THROW(VerifyOwnership(*store_, kIndex, head, stop_));
+  EXPECT_EQ(Claim(), head + 1);
+}
+
 TEST_F(RemoteCollecting, KeepsAllThatRetainedVersionsName) {
   const CollectResult result = Run({kOld, kNew});
   EXPECT_EQ(result.deleted, 1U);
