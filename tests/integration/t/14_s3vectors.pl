@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use S3vTest;
 use S3vTest::Service;
@@ -222,10 +223,36 @@ foreach my $sql (q{s3v_check('films')}, q{s3v_recall('films')}, q{s3v_warm('film
 {
 	like($reader->query("SELECT * FROM $sql")->{state}, qr/^(0A000|22023|42704)$/, "$sql is refused");
 }
+# The worked examples of filters (reference of the service, section 3.4).
+$service->do('CreateIndex', vectorBucketName => 'it-vectors', indexName => 'examples', dataType => 'float32', dimension => 2, distanceMetric => 'cosine',
+	metadataConfiguration => { nonFilterableMetadataKeys => ['body'] });
+my $true = JSON::PP::true;
+my @examples = ({ genre => 'drama', year => 2020, tags => [ 'a', 'b' ], ok => $true, p => '/m/x' }, { genre => 'comedy', year => 2019.5 },
+	{ genre => [ 'drama', 'comedy' ], year => '2020' }, undef);
+$service->do('PutVectors', vectorBucketName => 'it-vectors', indexName => 'examples', vectors => [ map {
+	{ key => 'v' . ($_ + 1), data => { float32 => [ 1, $_ ] }, $examples[$_] ? (metadata => $examples[$_]) : () } } 0 .. 3 ]);
+$writer->must(q{SELECT s3v_attach('examples', 'aws', 'examples')});
+my $many = join(',', 1 .. 101);
+my @cases = (
+	[ '{"genre":"drama"}', 'v1,v3' ], [ '{"genre":{"$eq":"comedy"}}', 'v2,v3' ], [ '{"tags":"a"}', 'v1' ], [ '{"genre":{"$in":["drama","x"]}}', 'v1,v3' ],
+	[ '{"genre":{"$nin":["drama"]}}', 'v2' ], [ '{"genre":{"$ne":"drama"}}', 'v2' ],
+	[ '{"$and":[{"genre":{"$exists":true}},{"genre":{"$ne":"drama"}}]}', 'v2' ], [ '{"year":{"$gte":2019.5}}', 'v1,v2' ],
+	[ '{"year":{"$gt":2019,"$lt":2020}}', 'v2' ], [ '{"year":2020}', 'v1' ], [ '{"ok":true}', 'v1' ], [ '{"tags":{"$exists":true}}', 'v1' ],
+	[ '{"tags":{"$exists":false}}', 'v2,v3,v4' ], [ '{"$and":[{"genre":"drama"},{"year":{"$gte":2020}}]}', 'v1' ],
+	[ '{"$or":[{"ok":true},{"$and":[{"genre":"comedy"},{"year":{"$lt":2020}}]}]}', 'v1,v2' ], [ '{"p":{"$startsWith":"/m/"}}', 'v1' ],
+	[ '{"genre":{"$in":[]}}', '22023' ], [ '{"$and":[]}', '22023' ], [ '{"genre":{"$regex":"d"}}', '22023' ], [ '{"$not":{"ok":true}}', '22023' ],
+	[ '{"year":{"$gt":"2019"}}', '22023' ], [ '{"genre":null}', '22023' ], [ '{"genre":{"$eq":["drama"]}}', '22023' ], [ '{"body":"x"}', '22023' ],
+	[ "{\"year\":{\"\$in\":[$many]}}", '22023' ], [ '{"genre":"drama","year":2020}', 'v1' ], [ '{}', '22023' ]);
+foreach my $case (@cases)
+{
+	my $got = $reader->query(qq{SELECT string_agg(key, ',' ORDER BY key) FROM s3v_query('examples', '[1,0.1]', 10, '$case->[0]')});
+	is($got->{state} || $got->{out}, $case->[1], substr("example $case->[0]", 0, 100));
+}
+$writer->must('DROP FOREIGN TABLE examples');
 is($writer->query(q{SELECT s3v_attach('gone', 'aws', 'nothing-there')})->{state}, '58P01', 'nothing to attach to');
 $writer->must('DROP FOREIGN TABLE films');
 $writer->must(q{SELECT * FROM s3v_gc('aws', '0')});
-is(join(',', $service->indexes), 'films', 'what others made is never deleted');
+is(join(',', $service->indexes), 'examples,films', 'what others made is never deleted');
 
 is(log_of($node) =~ /TRAP|PANIC|terminated by signal/ ? 'crash' : '', '', 'no crash');
 done_testing();
