@@ -2,164 +2,29 @@
  * s3v_capture(): the row and TRUNCATE triggers of a source. Writes the keys of changed rows to the change log in the writer's
  * transaction, and refuses vectors that the index could not take.
  *
- * Which indexes a table has comes from its oid alone, never from trigger arguments, so that the function does nothing anywhere
- * else. Columns are found by name in the table that fires: numbers differ after a restore.
+ * Which indexes a change concerns comes from the trigger and the oids of tables alone, never from trigger arguments, so that the function does
+ * nothing anywhere else: a row trigger serves the table that it was created on, though it may be the clone of it on a partition; a TRUNCATE
+ * trigger, which is never cloned, serves its table and all partitioned ones above. Columns are found by name in the table that fires: numbers
+ * differ after a restore, and from one partition to the next.
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 
+#include "captured.h"
 #include "catalog.h"
 #include "compat.h"
+#include "partitions.h"
 #include "remote.h"
 #include "source.h"
-
-/* ---- what a session knows of a source ---- */
-
-typedef struct CapturedIndex
-{
-	S3vIndex   *index;
-	S3vSource  *columns;		/* NULL: one is gone or has another type */
-	bool		check_vectors;	/* false where the column's type lets no bad vector in */
-	s3v_remote *remote;			/* how rows go to the service, which does not take them all; NULL: the index is on another kind of server */
-} CapturedIndex;
-
-typedef struct CapturedSource
-{
-	Oid			relid;			/* hash key */
-	bool		valid;
-	uint64		invalidations;	/* so that one which arrives while we read is not overlooked */
-	MemoryContext context;		/* holds indexes; NULL: nothing read yet */
-	int			count;
-	CapturedIndex *indexes;
-} CapturedSource;
-
-static HTAB *sources = NULL;
-
-/* Only marks: an invalidation may arrive while the entry is in use. */
-static void
-invalidate(CapturedSource *source)
-{
-	source->valid = false;
-	source->invalidations++;
-}
-
-static void
-forget_source(Datum arg, Oid relid)
-{
-	CapturedSource *source;
-	HASH_SEQ_STATUS all;
-
-	if (OidIsValid(relid))
-	{
-		source = hash_search(sources, &relid, HASH_FIND, NULL);
-		if (source != NULL)
-			invalidate(source);
-		return;
-	}
-	hash_seq_init(&all, sources);
-	while ((source = hash_seq_search(&all)) != NULL)
-		invalidate(source);
-}
-
-static void
-start_cache(void)
-{
-	HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(CapturedSource)};
-
-	if (sources != NULL)
-		return;
-	sources = hash_create("s3v sources", 16, &control, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(forget_source, (Datum) 0);
-}
-
-/* pgvector refuses NaN and infinity itself; with a type modifier it refuses other dimensions too. */
-static bool
-vectors_need_check(const S3vIndex *index, const S3vSource *columns)
-{
-	bool		pgvector = columns->vector_kind == VECTOR_PGVECTOR || columns->vector_kind == VECTOR_PGHALFVEC;
-
-	return !pgvector || vector_typmod_dimensions(&columns->vector) != index->dimensions;
-}
-
-static void
-read_indexes(CapturedSource *source, Relation rel)
-{
-	List	   *indexes = catalog_indexes(source->relid, NULL);
-	ListCell   *cell;
-
-	source->indexes = palloc(sizeof(CapturedIndex) * Max(list_length(indexes), 1));
-	foreach(cell, indexes)
-	{
-		CapturedIndex *captured = &source->indexes[source->count++];
-
-		captured->index = lfirst(cell);
-		captured->columns = source_describe(rel, captured->index->key_column, captured->index->vector_column,
-											captured->index->metadata_count, captured->index->metadata, true);
-		captured->check_vectors = captured->columns != NULL && vectors_need_check(captured->index, captured->columns);
-		captured->remote = captured->columns != NULL && captured->index->remote_names != NULL
-			? remote_schema(captured->index, captured->columns) : NULL;
-	}
-}
-
-static void
-refresh_source(CapturedSource *source, Relation rel)
-{
-	uint64		invalidations = source->invalidations;
-	MemoryContext before;
-
-	if (source->context != NULL)
-		MemoryContextDelete(source->context);
-	source->context = NULL;
-	source->count = 0;
-	source->context = AllocSetContextCreate(CacheMemoryContext, "s3v source", ALLOCSET_SMALL_SIZES);
-	before = MemoryContextSwitchTo(source->context);
-	read_indexes(source, rel);
-	MemoryContextSwitchTo(before);
-	/* Nothing is remembered of a table that is no source: the trigger may have been put on it by hand. */
-	source->valid = source->count > 0 && source->invalidations == invalidations;
-}
-
-/*
- * The indexes of a table. Their rows are read as they are now, whatever the transaction's snapshot: under REPEATABLE READ an index
- * may be younger than the snapshot and older than this change. A new index cannot come while the writer holds its lock.
- */
-static const CapturedSource *
-indexes_of(Relation rel)
-{
-	Oid			relid = RelationGetRelid(rel);
-	CapturedSource *source;
-	bool		found;
-
-	start_cache();
-	source = hash_search(sources, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		source->valid = false;
-		source->invalidations = 0;
-		source->context = NULL;
-	}
-	if (!source->valid)
-		refresh_source(source, rel);
-	if (source->count == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" is not the source of an s3v index", RelationGetRelationName(rel)),
-				 errhint("Drop the triggers of function s3v_capture() from the table.")));
-	return source;
-}
 
 /* ---- writing ---- */
 
@@ -239,17 +104,23 @@ key_of(TupleTableSlot *slot, const S3vSource *columns)
 	return key_to_text(key.data, key.size, columns->key_kind);
 }
 
-/* Whoever inserts a row knows its key; whoever updates one may be allowed to without reading it. */
 static bool
-may_see_key(const Change *change, const S3vSource *columns)
+may_read_keys(Oid relid, AttrNumber key)
 {
-	Oid			relid = RelationGetRelid(change->rel);
-
-	if (change->old == NULL)
-		return true;
 	return check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED &&
 		(relation_acl(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
-		 pg_attribute_aclcheck(relid, columns->key.attnum, GetUserId(), ACL_SELECT) == ACLCHECK_OK);
+		 pg_attribute_aclcheck(relid, key, GetUserId(), ACL_SELECT) == ACLCHECK_OK);
+}
+
+/* Whoever inserts a row knows its key; whoever updates one may be allowed to without reading it. A partition's rows can be read through the source. */
+static bool
+may_see_key(const Change *change, const CapturedIndex *captured)
+{
+	const char *key = captured->index->key_column;
+	Oid			source = captured->index->source;
+
+	return change->old == NULL || may_read_keys(RelationGetRelid(change->rel), captured->columns->key.attnum) ||
+		(source != RelationGetRelid(change->rel) && may_read_keys(source, get_attnum(source, key)));
 }
 
 /* A row that a sync could not take: so no sync ever stumbles over one. */
@@ -260,7 +131,7 @@ refuse_row(const Change *change, const CapturedIndex *captured, const char *comp
 
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 may_see_key(change, columns)
+			 may_see_key(change, captured)
 			 ? errmsg("row with key \"%s\" of table \"%s\" does not fit index \"%s\"", key_of(change->new, columns),
 					  RelationGetRelationName(change->rel), get_rel_name(captured->index->index_id))
 			 : errmsg("a row of table \"%s\" does not fit index \"%s\"",
@@ -359,14 +230,44 @@ change_of(const TriggerData *trigger)
 	return change;
 }
 
+static void
+capture_change(const TriggerData *trigger)
+{
+	const CapturedSource *source = captured_by(trigger->tg_trigger, trigger->tg_relation);
+	Change		change = change_of(trigger);
+
+	for (int i = 0; i < source->count; i++)
+		capture_row(&change, &source->indexes[i]);
+	finish(&change);
+}
+
+/* Of a partition that was detached while event triggers were off, the trigger is left: no reason to fail its owner's TRUNCATE. */
+static void
+capture_truncate(Relation rel)
+{
+	List	   *indexes = partitions_indexes(RelationGetRelid(rel));
+	ListCell   *cell;
+
+	if (indexes == NIL)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is neither the source of an s3v index nor a partition of one", RelationGetRelationName(rel)),
+				 errhint("Drop the triggers of function s3v_capture() from the table.")));
+	foreach(cell, indexes)
+	{
+		Change		change = {.rel = rel};
+
+		log_key(&change, lfirst(cell), NULL, true);
+		finish(&change);
+	}
+}
+
 PG_FUNCTION_INFO_V1(s3v_capture);
 
 Datum
 s3v_capture(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	const CapturedSource *source;
-	Change		change;
 	bool		truncated;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
@@ -380,15 +281,9 @@ s3v_capture(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired AFTER INSERT, UPDATE or DELETE for each row, or AFTER TRUNCATE",
 						"s3v_capture")));
 
-	source = indexes_of(trigger->tg_relation);
-	change = change_of(trigger);
-	for (int i = 0; i < source->count; i++)
-	{
-		if (truncated)
-			log_key(&change, source->indexes[i].index, NULL, true);
-		else
-			capture_row(&change, &source->indexes[i]);
-	}
-	finish(&change);
+	if (truncated)
+		capture_truncate(trigger->tg_relation);
+	else
+		capture_change(trigger);
 	return PointerGetDatum(NULL);
 }

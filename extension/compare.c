@@ -4,7 +4,6 @@
  */
 #include "postgres.h"
 
-#include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "lib/stringinfo.h"
@@ -16,6 +15,7 @@
 
 #include "compare.h"
 #include "progress.h"
+#include "source_scan.h"
 
 /* Rows from one report of progress to the next. */
 #define ROWS_PER_REPORT 1024
@@ -136,7 +136,7 @@ refuse_row(const S3vComparison *comparison, const S3vKey *key, const char *compl
 }
 
 static uint64
-content_hash(const S3vComparison *comparison, TupleTableSlot *slot, const float *vector, int dimensions)
+content_hash(const S3vComparison *comparison, const S3vSourceScan *row, const float *vector, int dimensions)
 {
 	const S3vSource *source = comparison->source;
 	StringInfoData metadata;
@@ -145,14 +145,7 @@ content_hash(const S3vComparison *comparison, TupleTableSlot *slot, const float 
 
 	initStringInfo(&metadata);
 	if (source->metadata_count > 0)
-	{
-		Datum	   *values = palloc(sizeof(Datum) * source->metadata_count);
-		bool	   *nulls = palloc(sizeof(bool) * source->metadata_count);
-
-		for (int i = 0; i < source->metadata_count; i++)
-			values[i] = slot_getattr(slot, source->metadata[i].attnum, &nulls[i]);
-		metadata_encode(&metadata, source, values, nulls);
-	}
+		metadata_encode(&metadata, source, row->values + 2, row->nulls + 2);
 	if (comparison->remote == NULL)
 		return s3v_content_hash(vector, dimensions, metadata.data, metadata.len);
 	boundary_raise(s3v_remote_row_hash(comparison->remote, vector, metadata.data, metadata.len, &hash, &err), &err);
@@ -160,27 +153,21 @@ content_hash(const S3vComparison *comparison, TupleTableSlot *slot, const float 
 }
 
 static void
-add_row(S3vComparison *comparison, TupleTableSlot *slot, Rows *rows)
+add_row(S3vComparison *comparison, const S3vSourceScan *row, Rows *rows)
 {
 	const S3vSource *source = comparison->source;
-	Datum		key_value;
-	Datum		vector_value;
-	bool		key_null;
-	bool		vector_null;
 	const float *vector;
 	int			dimensions;
 	char	   *complaint;
 	S3vKey		key;
 
-	key_value = slot_getattr(slot, source->key.attnum, &key_null);
-	vector_value = slot_getattr(slot, source->vector.attnum, &vector_null);
-	if (vector_null || key_null)
+	if (row->nulls[0] || row->nulls[1])
 	{
 		comparison->skipped++;
 		return;
 	}
-	key = key_from_datum(key_value, source->key.base_type, source->key_kind);
-	vector = vector_from_row(vector_value, source, &dimensions, &complaint);
+	key = key_from_datum(row->values[0], source->key.base_type, source->key_kind);
+	vector = vector_from_row(row->values[1], source, &dimensions, &complaint);
 	if (complaint == NULL)
 		complaint = vector_complaint(vector, dimensions, comparison->index->dimensions);
 	if (complaint != NULL)
@@ -192,31 +179,28 @@ add_row(S3vComparison *comparison, TupleTableSlot *slot, Rows *rows)
 	}
 	comparison->rows++;
 	if (!is_pending(comparison, key.data, key.size))
-		rows_put(rows, &key, content_hash(comparison, slot, vector, dimensions));
+		rows_put(rows, &key, content_hash(comparison, row, vector, dimensions));
 }
 
 /* Values come straight from the table: no function of a user runs, and no policy applies. */
 static void
 read_source(S3vComparison *comparison, Rows *rows)
 {
-	TableScanDesc scan = table_beginscan(comparison->rel, comparison->snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(comparison->rel, NULL);
+	S3vSourceScan *scan = source_scan_begin(comparison->rel, comparison->source, comparison->snapshot);
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "s3v source row", ALLOCSET_DEFAULT_SIZES);
 	uint64		done = 0;
 
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	while (source_scan_next(scan))
 	{
 		MemoryContext before = MemoryContextSwitchTo(row_context);
 
-		CHECK_FOR_INTERRUPTS();
 		if (done++ % ROWS_PER_REPORT == 0)
 			progress_report(NULL, "reading the source", done, 0);
-		add_row(comparison, slot, rows);
+		add_row(comparison, scan, rows);
 		MemoryContextSwitchTo(before);
 		MemoryContextReset(row_context);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
+	source_scan_end(scan);
 	MemoryContextDelete(row_context);
 	progress_report(NULL, "comparing", 0, 0);
 	tuplesort_performsort(rows->sorted);

@@ -1,6 +1,7 @@
 /* What s3v_create_index asks of a source: a plain table, a key, metadata columns, known dimensions. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"

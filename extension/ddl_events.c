@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 
 #include "ddl_events.h"
+#include "partitions.h"
 
 /* ---- columns ---- */
 
@@ -96,35 +97,33 @@ enum_label_renamed(Oid enum_type)
 
 /* ---- tables ---- */
 
-/* Rows of a child are rows of its parents, and no trigger of theirs sees them. */
-static void
-table_created(Oid relid)
-{
-	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		mark_all_stale(catalog_indexes(((Form_pg_inherits) GETSTRUCT(tuple))->inhparent, NULL), "a child table was added");
-	systable_endscan(scan);
-	table_close(inherits, AccessShareLock);
-}
-
-/* ENABLE TRIGGER is here too: it turns ALWAYS into ORIGIN. ENABLE ALWAYS TRIGGER is not: every restore says it. */
+/*
+ * ENABLE TRIGGER is here too: it turns ALWAYS into ORIGIN. ENABLE ALWAYS TRIGGER is not: every restore says it. ALTER TABLE goes down to
+ * partitions and children.
+ */
 static void
 triggers_switched(Oid relid, const char *name)
 {
 	ListCell   *cell;
 
-	foreach(cell, indexes_under(relid))
+	foreach(cell, find_all_inheritors(relid, NoLock, NULL))
+	{
+		if (catalog_capture_weakened(lfirst_oid(cell), name))
+			mark_all_stale(partitions_indexes(lfirst_oid(cell)), "a capture trigger no longer fires always");
+	}
+}
+
+static void
+triggers_checked(Oid relid)
+{
+	ListCell   *cell;
+
+	foreach(cell, partitions_indexes(relid))
 	{
 		S3vIndex   *index = lfirst(cell);
 
-		if (catalog_capture_weakened(index->source, name))
-			catalog_mark_stale(index->index_id, "a capture trigger no longer fires always");
+		if (!catalog_capture_in_place(index->source))
+			catalog_mark_stale(index->index_id, "a capture trigger was replaced");
 	}
 }
 
@@ -141,10 +140,7 @@ trigger_replaced(Oid trigger)
 	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Oid			source = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
-
-		if (!catalog_capture_in_place(source))
-			mark_all_stale(catalog_indexes(source, NULL), "a capture trigger was replaced");
+		triggers_checked(((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid);
 	}
 	systable_endscan(scan);
 	table_close(triggers, AccessShareLock);
@@ -188,15 +184,18 @@ table_altered(Oid relid, const CollectedATSubcmd *subcommand)
 			triggers_switched(relid, NULL);
 			break;
 		case AT_AttachPartition:
+			partition_attached(relid, castNode(PartitionCmd, alter->def)->name);
+			break;
 		case AT_DetachPartition:
 		case AT_DetachPartitionFinalize:
-			mark_all_stale(catalog_indexes(relid, NULL), "a partition was attached or detached");
+			partition_detached(relid, castNode(PartitionCmd, alter->def)->name);
 			break;
 		case AT_AddInherit:
 			mark_all_stale(catalog_indexes(subcommand->address.objectId, NULL), "a child table was added");
 			break;
 		case AT_SetUnLogged:
-			mark_all_stale(catalog_indexes(relid, NULL), "its source became an unlogged table");
+			mark_all_stale(partitions_indexes(relid), get_rel_relispartition(relid) ?
+						   psprintf("partition \"%s\" became an unlogged table", get_rel_name(relid)) : "its source became an unlogged table");
 			break;
 		case AT_ChangeOwner:
 			owner_changed(relid);
@@ -246,7 +245,7 @@ handle_simple_command(Oid object, Node *statement)
 			column_renamed(object, rename->subname, rename->newname);
 	}
 	else if (IsA(statement, CreateStmt) || IsA(statement, CreateForeignTableStmt))
-		table_created(object);
+		partition_created(object);
 	else if (IsA(statement, CreateTrigStmt) && ((CreateTrigStmt *) statement)->replace)
 		trigger_replaced(object);
 	else if (IsA(statement, AlterEnumStmt) && ((AlterEnumStmt *) statement)->oldVal != NULL)

@@ -31,6 +31,7 @@
 #include "../src/api/s3v_remote_c.h"
 #include "columns.h"
 #include "ddl_events.h"
+#include "partitions.h"
 
 /* ---- what was dropped ---- */
 
@@ -77,30 +78,6 @@ static bool
 is_relation(const Dropped *dropped)
 {
 	return dropped->address.classId == RelationRelationId && dropped->address.objectSubId == 0;
-}
-
-/*
- * The catalogue row that the running command deleted. By now no snapshot shows it, but it stays in place until the transaction
- * ends, and nothing else tells which table a dropped trigger was on, or which server a dropped index.
- */
-static HeapTuple
-deleted_row(Relation catalog, Oid index, AttrNumber column, Oid object)
-{
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	HeapTuple	found = NULL;
-
-	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
-	scan = systable_beginscan(catalog, index, true, SnapshotAny, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		if ((tuple->t_data->t_infomask & HEAP_XMAX_INVALID) == 0 &&
-			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple->t_data)))
-			found = heap_copytuple(tuple);
-	}
-	systable_endscan(scan);
-	return found;
 }
 
 /* ---- servers ---- */
@@ -323,8 +300,9 @@ trigger_dropped(Oid trigger)
 	{
 		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
 
-		if (form->tgfoid == catalog_capture_function())
-			mark_all_stale(catalog_indexes(form->tgrelid, NULL), "a capture trigger was dropped");
+		/* Clones go with what they are clones of, or with their table. */
+		if (form->tgfoid == catalog_capture_function() && !OidIsValid(form->tgparentid))
+			mark_all_stale(partitions_indexes(form->tgrelid), "a capture trigger was dropped");
 	}
 	table_close(triggers, AccessShareLock);
 }
@@ -362,6 +340,7 @@ need_dropped(const Dropped *dropped)
 	{
 		table_index_dropped(dropped->address.objectId);
 		log_dropped(dropped->address.objectId);
+		partition_dropped(dropped->address.objectId, dropped->identity);
 	}
 	else if (dropped->address.classId == RelationRelationId)
 		column_dropped(dropped->address.objectId);

@@ -1,6 +1,7 @@
 /*
  * Indexes that this session has queried. What is kept of one is read again after an invalidation of its foreign table or of its source:
- * DDL sends them, and so does every change of s3v.index (catalog_changed).
+ * DDL sends them, and so does every change of s3v.index (catalog_changed). A partitioned source is its whole tree but for the leaves: who
+ * comes or goes invalidates the table above.
  */
 #include "postgres.h"
 
@@ -27,12 +28,20 @@ typedef struct KnownEntry
 	Oid			index_id;		/* hash key */
 	Oid			source;
 	bool		valid;
+	bool		reading;		/* what it depends on is not known yet */
 	uint64		invalidations;	/* so that one which arrives while we read is not overlooked */
 	MemoryContext context;		/* holds known; NULL: nothing read yet */
 	S3vKnownIndex *known;
 } KnownEntry;
 
 static HTAB *entries = NULL;
+
+static bool
+depends_on(const KnownEntry *entry, Oid relid)
+{
+	return !OidIsValid(relid) || relid == entry->index_id || relid == entry->source || entry->reading ||
+		(entry->known != NULL && list_member_oid(entry->known->tree.tables, relid));
+}
 
 /* Only marks: an invalidation may arrive while the entry is in use. */
 static void
@@ -44,7 +53,7 @@ forget_relation(Datum arg, Oid relid)
 	hash_seq_init(&all, entries);
 	while ((entry = hash_seq_search(&all)) != NULL)
 	{
-		if (OidIsValid(relid) && relid != entry->index_id && relid != entry->source)
+		if (!depends_on(entry, relid))
 			continue;
 		entry->valid = false;
 		entry->invalidations++;
@@ -68,8 +77,10 @@ entry_of(Oid index_id)
 	{
 		entry->source = InvalidOid;
 		entry->valid = false;
+		entry->reading = false;
 		entry->invalidations = 0;
 		entry->context = NULL;
+		entry->known = NULL;
 	}
 	return entry;
 }
@@ -118,6 +129,14 @@ read_row(KnownEntry *entry)
 	return index;
 }
 
+/* What comes or goes meanwhile is told to a table that is not among the known ones yet. An error leaves the entry merely forgetful. */
+static S3vPartitions
+read_tree(KnownEntry *entry, const S3vSource *source)
+{
+	entry->reading = source->partitioned;
+	return partitions_read(source->relid, NoLock);
+}
+
 static S3vKnownIndex *
 read_known(KnownEntry *entry)
 {
@@ -129,6 +148,7 @@ read_known(KnownEntry *entry)
 	source = source_describe(rel, index->key_column, index->vector_column, index->metadata_count, index->metadata, false);
 	known->key_index = source_key_index(rel, source);
 	table_close(rel, NoLock);
+	known->tree = read_tree(entry, source);
 	known->index = index;
 	known->source = source;
 	known->options = GetForeignTable(entry->index_id)->options;
@@ -150,6 +170,7 @@ refresh(KnownEntry *entry)
 	context = AllocSetContextCreate(CurrentMemoryContext, "s3v known index", ALLOCSET_SMALL_SIZES);
 	before = MemoryContextSwitchTo(context);
 	entry->known = read_known(entry);
+	entry->reading = false;
 	MemoryContextSwitchTo(before);
 	MemoryContextSetParent(context, CacheMemoryContext);
 

@@ -9,6 +9,7 @@
 
 #include "../src/api/s3v_remote_c.h"
 #include "catalog.h"
+#include "partitions.h"
 #include "source.h"
 
 typedef struct S3vKnownIndex
@@ -18,6 +19,7 @@ typedef struct S3vKnownIndex
 	List	   *options;		/* DefElem: OPTIONS of the foreign table */
 	bool		columns_match;	/* the foreign table has the types of the source */
 	Oid			key_index;		/* index of the source that finds a row by its key; InvalidOid: none that serves */
+	S3vPartitions tree;			/* of the source */
 	s3v_remote *remote;			/* how rows go to the service; NULL: the index is not on s3vectors:// */
 } S3vKnownIndex;
 

@@ -76,6 +76,8 @@ typedef struct S3vQuery
 	bool		columns_match;	/* the index has the types of the source */
 	bool		row_security;	/* policies of the source apply to the caller: every row is read by statements of theirs */
 	double		visible_rows;	/* then: how many the caller sees, as the planner thinks */
+	const List *leaves;			/* Oid: of the source */
+	bool		detaching;		/* one of them is going */
 	Oid			key_index;		/* finds a row of the source by its key; InvalidOid: none that serves */
 	S3vKeyScan *key_scan;		/* NULL: not opened yet, or the index does not serve in this snapshot */
 	bool		key_scan_tried;

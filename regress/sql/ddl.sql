@@ -314,27 +314,28 @@ INSERT INTO ddl.rest (id, v, price) SELECT i, ARRAY[i, 1], i % 10 FROM generate_
 SELECT s3v_create_index('rest_s3v', 'ddl.rest', 'v', metric => 'l2', metadata => '{price,twice}');
 CREATE FUNCTION public.becomes(command text) RETURNS text LANGUAGE plpgsql SET client_min_messages = error AS $$
 DECLARE
-    source regclass := (SELECT i.source FROM s3v.index i, pg_class c WHERE i.index_id = c.oid AND c.relname LIKE 'rest\_s3v%');
-    index_id regclass := (SELECT i.index_id FROM s3v.index i WHERE i.source = becomes.source);
-    result text := 'followed';
+    source_id regclass;
+    idx regclass;
+    result text;
     differ bigint;
 BEGIN
+    SELECT i.source, i.index_id INTO source_id, idx FROM s3v.index i JOIN pg_class c ON i.index_id = c.oid WHERE c.relname LIKE 'rest\_s3v%';
     BEGIN
         EXECUTE command;
     EXCEPTION WHEN OTHERS THEN
-        RETURN 'refused: ' || SQLSTATE;
+        RETURN 'refused by the server, ' || SQLSTATE;
     END;
-    IF to_regclass(source::text) IS NULL THEN RETURN 'gone'; END IF;
-    SELECT 'stale: ' || reason INTO result FROM s3v.stale s WHERE s.index_id = becomes.index_id;
-    EXECUTE format('UPDATE %s SET price = price + 1 WHERE id = 7', source);
-    EXECUTE format('SELECT count(*) FROM (SELECT id::text AS key, coalesce(price, -1) AS price FROM %s) d FULL JOIN
-        (SELECT key, coalesce((metadata->>''price'')::int, -1) AS price FROM s3v_query(%L, ''[3,1]'', 1000)) h USING (key, price)
-        WHERE d IS NULL OR h IS NULL', source, index_id) INTO differ;
+    IF NOT EXISTS (SELECT FROM pg_class WHERE oid = source_id) THEN RETURN 'gone'; END IF;
+    SELECT 'stale: ' || string_agg(reason, ', ') INTO result FROM s3v.stale s WHERE s.index_id = idx;
+    EXECUTE format('UPDATE %s SET price = price + 1 WHERE id = 7', source_id);
+    EXECUTE format('SELECT count(*) FROM (SELECT id::text AS key, price FROM %s) d FULL JOIN
+        (SELECT key, (metadata->>''price'')::int AS price FROM s3v_query(%L, ''[3,1]'', 1000)) h USING (key, price) WHERE d IS NULL OR h IS NULL',
+        source_id, idx) INTO differ;
     IF differ > 0 THEN result := 'WRONG'; END IF;
     BEGIN
-        PERFORM s3v_sync(source, 'reconcile');
+        PERFORM s3v_sync(source_id, 'reconcile');
     EXCEPTION WHEN OTHERS THEN
-        RETURN coalesce(result, 'followed') || ', a sync refuses: ' || SQLERRM;
+        RETURN coalesce(result, 'followed') || '; a sync refuses: ' || SQLERRM;
     END;
     RETURN coalesce(result, 'followed');
 END $$;
@@ -387,10 +388,11 @@ DECLARE
     result text;
 BEGIN
     FOR one IN SELECT * FROM ddl.commands ORDER BY no LOOP
-        result := becomes(one.command);
+        result := public.becomes(one.command);
         RAISE WARNING '%: %', one.command, result;
+        COMMIT;
     END LOOP;
 END $$;
-SELECT count(*) FROM s3v.index WHERE source::regclass::text LIKE '%rest';
-DROP FUNCTION becomes;
+SELECT count(*) FROM s3v.index WHERE index_id::regclass::text LIKE '%rest%';
+DROP FUNCTION public.becomes;
 DROP ROLE s3v_ddl_three;

@@ -283,6 +283,21 @@ DO $$ BEGIN PERFORM s3v_sync('logs', 'reconcile'); EXCEPTION WHEN object_not_in_
 DROP INDEX logs_key;
 ALTER TABLE logs ADD PRIMARY KEY (id);
 SELECT repaired('logs'), way('logs_s3v'), differences('logs_s3v', 'logs');
+-- a foreign leaf cannot come while the key is unique; when it comes all the same, it says so
+CREATE FOREIGN DATA WRAPPER parts_wrapper;
+CREATE SERVER parts_server FOREIGN DATA WRAPPER parts_wrapper;
+CREATE FOREIGN TABLE far (id bigint NOT NULL, v double precision[], price int, more bigint) SERVER parts_server;
+ALTER TABLE logs ATTACH PARTITION far FOR VALUES FROM (1001) TO (1101);
+ALTER TABLE logs DROP CONSTRAINT logs_pkey;
+ALTER TABLE logs ATTACH PARTITION far FOR VALUES FROM (1001) TO (1101);
+SELECT stale('logs_s3v');
+SELECT s3v_sync('logs', 'reconcile');
+SELECT * FROM s3v_check('logs');
+ALTER TABLE logs DETACH PARTITION far;
+DROP SERVER parts_server CASCADE;
+DROP FOREIGN DATA WRAPPER parts_wrapper;
+ALTER TABLE logs ADD PRIMARY KEY (id);
+SELECT repaired('logs'), way('logs_s3v'), differences('logs_s3v', 'logs');
 -- a leaf alone is none of our sources
 SELECT s3v_create_index('x', 'logs_two', 'v');
 

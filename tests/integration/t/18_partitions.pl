@@ -84,8 +84,10 @@ command_ok([ 'pg_dump', '-Fc', '-t', 'docs_1', '-f', $file, '-d', $node->connstr
 {
 	my ($out, $err);
 
+	# Its clone of the row trigger is the root's affair; its TRUNCATE trigger comes along.
 	IPC::Run::run([ 'pg_restore', '-d', $node->connstr('copy_jobs'), $file ], '>', \$out, '2>', \$err);
-	is(scalar(() = $err =~ /^pg_restore: error:/gm), 1, 'a leaf alone: restored but for its place in a table that is not there');
+	my @other = grep { /ERROR:/ && !/"public\.docs(_pkey)?" does not exist/ } split(/\n/, $err);
+	is("@other", '', 'a leaf alone: restored, but for its place in a table that is not there');
 }
 is($node->psql('copy_jobs', 'INSERT INTO docs_1 SELECT * FROM docs_1 WHERE false; TRUNCATE docs_1'), 0, 'a leaf alone: TRUNCATE goes on');
 
@@ -121,15 +123,15 @@ foreach my $via_root (0, 1)
 	is(differences($node, $target, 'docs_s3v', 'docs', 32), '0', "$how: and captured");
 	is($node->safe_psql($target, q{SELECT version, error FROM s3v_sync('docs')}), '3|', "$how: and synced");
 	is(differences($node, $target, 'docs_s3v', 'docs', 32), '0', "$how: the version equals the table");
-	$node->safe_psql('postgres', 'BEGIN; TRUNCATE docs_2_0; INSERT INTO docs SELECT 300, $$c$$, 1, true, test_vector(300, 32, 20) ON CONFLICT DO NOTHING; COMMIT');
+	# Of a leaf alone it is published only where leaves are.
+	my $truncated = $via_root ? 'docs' : 'docs_2_0';
+	$node->safe_psql('postgres', "BEGIN; TRUNCATE $truncated; INSERT INTO docs SELECT 300, 'c', 1, true, test_vector(300, 32, 20) ON CONFLICT DO NOTHING; COMMIT");
 	$replay->();
-	is($node->safe_psql($target, 'SELECT count(*) FROM docs'), $node->safe_psql('postgres', 'SELECT count(*) FROM docs'), "$how: TRUNCATE of a leaf is applied")
-		if !$via_root;
+	is($node->safe_psql($target, 'SELECT count(*) FROM docs'), $node->safe_psql('postgres', 'SELECT count(*) FROM docs'), "$how: TRUNCATE is applied");
 	is(differences($node, $target, 'docs_s3v', 'docs', 32), '0', "$how: the index equals its table after a TRUNCATE");
-	$node->safe_psql('postgres', "ALTER PUBLICATION pub_$via_root SET (publish = 'insert, update, delete')");
 	$node->safe_psql($target, "DROP SUBSCRIPTION sub_$via_root");
 }
 is(differences($node, 'postgres', 'docs_s3v', 'docs', 32), '0', 'the publisher equals its table, too');
-unlike(log_of($node), qr/terminated by signal|PANIC|leak/, 'the log shows no crash and no leak');
+unlike(log_of($node), qr/terminated by signal|PANIC|leak: |reference leak/, 'the log shows no crash and no leak');
 
 done_testing();
