@@ -7,7 +7,7 @@ PG_MAJOR=${PG_MAJOR:-15}
 S3V_BUILD_PACKAGES=(g++ cmake ninja-build pkg-config
     libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libeigen3-dev libhwy-dev libpugixml-dev libisal-dev libxxhash-dev
     "postgresql-$PG_MAJOR" postgresql-server-dev-all)
-S3V_TEST_PACKAGES=(libgtest-dev libgmock-dev python3 libipc-run-perl "postgresql-client-$PG_MAJOR"
+S3V_TEST_PACKAGES=(libgtest-dev libgmock-dev python3 python3-numpy libipc-run-perl "postgresql-client-$PG_MAJOR"
     curl radosgw ceph-mon ceph-osd ceph-common "postgresql-$PG_MAJOR-cron")
 
 say() { printf '\n== %s\n' "$*"; }
