@@ -88,6 +88,11 @@ void EntryReader::Check(const Piece& piece, size_t plane, ByteView bytes) const 
   if (plane == kScan) ScanRange(bytes, piece, shape, key);
   if (plane == kExtension) ExtensionRange(bytes, piece, shape, key);
   if (plane >= kFirstColumn) OpenColumn(piece, plane, bytes);
+  if (plane != kRaw) return;
+  const uint64_t vector = bytes.size() / piece.count;
+  for (uint32_t i = 0; i < piece.count; ++i) {
+    CheckRange(bytes.subspan(i * vector, vector), shape.object, piece.raw_offset + i * vector, key);
+  }
 }
 
 ColumnRange EntryReader::OpenColumn(const Piece& piece, size_t plane, ByteView bytes) const {
