@@ -83,11 +83,19 @@ ServedAnswer VectorService::Serve(const ServedRequest& request) {
 }
 
 ServedAnswer VectorService::Perform(const Request& request) {
+  if (request.operation == "GetIndex") return Get();
   if (request.operation == "PutVectors") return Put(request.body);
   if (request.operation == "DeleteVectors") return Delete(request.body);
   if (request.operation == "QueryVectors") return Query(request.body);
   if (request.operation == "ListVectors") return List(request.body);
   return Refusal(400, "UnknownOperationException", "");
+}
+
+ServedAnswer VectorService::Get() const {
+  json index = {{"indexName", kIndex},   {"vectorBucketName", kBucket}, {"creationTime", 1'795'273'899.343},
+                {"dataType", "float32"}, {"dimension", dimensions},     {"distanceMetric", "cosine"}};
+  if (!mode.empty()) index["indexMode"] = mode;
+  return Done({{"index", index}});
 }
 
 ServedAnswer VectorService::Put(const json& body) {

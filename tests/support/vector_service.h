@@ -43,6 +43,7 @@ class VectorService {
   // State and switches, for tests to change between calls.
   std::map<std::string, Vector> vectors;
   size_t dimensions = 3;
+  std::string mode = "ENHANCED";  // empty: it does not say
   std::vector<Request> requests;
   Interceptor intercept;
   bool discards = false;    // takes every write for good, unread
@@ -61,6 +62,7 @@ class VectorService {
  private:
   ServedAnswer Serve(const ServedRequest& request);
   ServedAnswer Perform(const Request& request);
+  ServedAnswer Get() const;
   ServedAnswer Put(const nlohmann::json& body);
   ServedAnswer Delete(const nlohmann::json& body);
   ServedAnswer Query(const nlohmann::json& body);

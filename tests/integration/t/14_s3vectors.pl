@@ -173,6 +173,7 @@ $writer->must('ALTER TABLE docs DISABLE TRIGGER s3v_capture; UPDATE docs SET emb
 	ALTER TABLE docs ENABLE ALWAYS TRIGGER s3v_capture');
 $writer->must(q{SELECT * FROM s3v_sync('docs', 'reconcile')});
 is($reader->must(q{SELECT test_differences('docs_aws', 'docs', test_vector(77, 32, 20))}), '0', 'a snapshot older than a repair scans the source');
+is($reader->must(q{SELECT key FROM s3v_query('docs_aws', test_vector(5, 32, 20), 1)}), '5', 'and finds what the repair moved away from there');
 $reader->must('COMMIT');
 is(explained($reader->must(q{SELECT s3v_explain('docs_aws', test_vector(5, 32, 20))}), 'path'), 'index', 'a younger one asks the service');
 agrees('and is right');
