@@ -93,6 +93,9 @@ extern bool catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason);
  */
 extern void catalog_mark_stale(Oid index_id, const char *reason);
 
+/* A 32-bit transaction id of the recent past, with its epoch. (log.c) */
+extern FullTransactionId widen_xid(TransactionId xid);
+
 typedef struct S3vLogRow
 {
 	FullTransactionId xid;

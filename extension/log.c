@@ -6,7 +6,6 @@
 
 #include "catalog.h"
 #include "compat.h"
-#include "sync.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -42,6 +41,19 @@ enum
 };
 
 #define LOG_NAME_BYTES 6
+
+/* ---- transaction ids ---- */
+
+FullTransactionId
+widen_xid(TransactionId xid)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}
 
 /* ---- the table ---- */
 

@@ -42,9 +42,6 @@ typedef struct S3vSyncResult
  */
 extern S3vSyncResult sync_index(Oid index_id, const S3vSyncRequest *request);
 
-/* A 32-bit transaction id of the recent past, with its epoch. (sync_snapshot.c) */
-extern FullTransactionId widen_xid(TransactionId xid);
-
 /* Under REPEATABLE READ and above: raises 40001 / 25001 when the transaction's snapshot is too old to publish from. */
 extern void sync_check_isolation(Oid index_id);
 

@@ -36,49 +36,10 @@ free_build(void *build)
 	s3v_build_free(build);
 }
 
-typedef struct Build
+static s3v_code
+add_row(void *build, const SyncRow *row, s3v_error *err)
 {
-	Sync	   *sync;
-	s3v_build  *build;
-	s3v_keys   *seen;			/* NULL: no key can be there twice */
-	BadRows		bad;
-} Build;
-
-/* An old snapshot may show a row that others have deleted beside its successor, which this transaction made. */
-static void
-refuse_seen(const Build *build, const S3vKey *key)
-{
-	s3v_error	err;
-
-	if (s3v_keys_contains(build->seen, key->data, key->size))
-		sync_refuse_twin(build->sync, key);
-	boundary_raise(s3v_keys_add(build->seen, key->data, key->size, &err), &err);
-}
-
-static void
-add_row(void *arg, const Datum *values, const bool *nulls)
-{
-	Build	   *build = arg;
-	Sync	   *sync = build->sync;
-	s3v_error	err;
-	SyncRow		row;
-
-	switch (sync_read_row(sync, values, nulls, &row, &build->bad))
-	{
-		case ROW_SKIPPED:
-			sync->skipped++;
-			break;
-		case ROW_FINE:
-			if (build->seen != NULL)
-				refuse_seen(build, &row.key);
-			/* Once a row is bad the build is lost; the scan goes on only to name the others. */
-			if (build->bad.count == 0)
-				boundary_check(sync->call, s3v_build_add(build->build, row.key.data, row.key.size, row.vector, row.metadata.data,
-														 row.metadata.len, &err), &err);
-			break;
-		case ROW_BAD:
-			break;
-	}
+	return s3v_build_add(build, row->key.data, row->key.size, row->vector, row->metadata.data, row->metadata.len, err);
 }
 
 SyncOutcome
@@ -86,19 +47,13 @@ sync_build(Sync *sync)
 {
 	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_build);
 	s3v_build_options options = sync_build_options(sync);
-	Build		build = {.sync = sync, .bad.context = CurrentMemoryContext};
 	s3v_error	err;
 
 	sync_claim(sync);
 	sync->taken = sync->log_rows;
-	sync->skipped = 0;
 	boundary_check(sync->call, s3v_build_open(boundary_env(sync->call), sync->store, &options, (s3v_build **) &handle->ptr, &err),
 				   &err);
-	build.build = handle->ptr;
-	if (IsolationUsesXactSnapshot())
-		build.seen = key_set_make();
-	sync_scan_source(sync, add_row, &build);
-	sync_raise_bad_rows(sync, &build.bad);
+	(void) sync_feed_rows(sync, add_row, handle->ptr);
 	boundary_check(sync->call, s3v_build_finish(handle->ptr, &sync->built, &err), &err);
 	handle_release(handle);
 	sync->upserted = (int64) sync->built.rows;

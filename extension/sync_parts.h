@@ -100,6 +100,9 @@ extern Datum sync_running_array(const Sync *sync);
 /* An UPDATE of s3v.version, of just the row that the snapshot saw; else 40001. */
 extern void sync_update_version(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values);
 
+/* The version that is published, among those whose objects are kept; the one before it is retired. */
+extern void sync_add_history(const Sync *sync, const char *manifest);
+
 /* Runs a statement over the change log (sync_log_name(), quoted) by its index. */
 extern const char *sync_log_name(const Sync *sync);
 extern uint64 sync_change_log(const Sync *sync, const char *sql, int nargs, Oid *types, Datum *values);
@@ -154,6 +157,13 @@ extern void sync_raise_bad_rows(const Sync *sync, const BadRows *bad);
  */
 typedef void (*SyncRowVisitor) (void *arg, const Datum *values, const bool *nulls);
 extern void sync_scan_source(const Sync *sync, SyncRowVisitor visit, void *arg);
+
+/*
+ * The same for a build: rows that belong into the index go to `take`, until one is bad; then the others that are bad are looked for, and 22023
+ * is raised. Sets sync->skipped, answers how many were taken.
+ */
+typedef s3v_code (*SyncRowTaker) (void *taker, const SyncRow *row, s3v_error *err);
+extern int64 sync_feed_rows(Sync *sync, SyncRowTaker take, void *taker);
 
 /* ---- an update of the version (sync_update.c) ---- */
 

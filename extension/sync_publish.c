@@ -158,8 +158,8 @@ sync_publish_same_objects(const Sync *sync)
 				   7, types, values);
 }
 
-static void
-add_history(const Sync *sync)
+void
+sync_add_history(const Sync *sync, const char *manifest)
 {
 	Oid			types[3] = {OIDOID, XID8OID, INT8OID};
 	Datum		values[3];
@@ -173,7 +173,7 @@ add_history(const Sync *sync)
 	types[1] = INT8OID;
 	values[1] = Int64GetDatum(sync->version->version + 1);
 	types[2] = TEXTOID;
-	values[2] = CStringGetTextDatum(sync->built.manifest);
+	values[2] = CStringGetTextDatum(manifest);
 	(void) catalog_execute("INSERT INTO s3v.history (index_id, version, manifest) VALUES ($1, $2, $3)",
 						   3, types, values, NULL, sync->snapshot);
 }
@@ -226,5 +226,5 @@ sync_publish_version(const Sync *sync)
 				   " synced_at = pg_catalog.statement_timestamp()"
 				   " WHERE index_id = $1 AND version = $2",
 				   18, types, values);
-	add_history(sync);
+	sync_add_history(sync, sync->built.manifest);
 }

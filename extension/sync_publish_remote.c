@@ -77,26 +77,6 @@ logical_bytes(const Sync *sync)
 	return (int64) (rows * (share * written + (1 - share) * before));
 }
 
-static void
-add_generation(const Sync *sync)
-{
-	Oid			types[3] = {OIDOID, XID8OID, INT8OID};
-	Datum		values[3];
-
-	values[0] = ObjectIdGetDatum(sync->index->index_id);
-	values[1] = FullTransactionIdGetDatum(GetTopFullTransactionId());
-	values[2] = Int64GetDatum((int64) GetSystemIdentifier());
-	(void) catalog_execute("UPDATE s3v.history SET retired_by = $2, retired_at = pg_catalog.statement_timestamp(),"
-						   " system_identifier = $3 WHERE index_id = $1 AND retired_by IS NULL",
-						   3, types, values, NULL, sync->snapshot);
-	types[1] = INT8OID;
-	values[1] = Int64GetDatum(sync->version->version + 1);
-	types[2] = TEXTOID;
-	values[2] = CStringGetTextDatum(sync->remote_name);
-	(void) catalog_execute("INSERT INTO s3v.history (index_id, version, manifest) VALUES ($1, $2, $3)",
-						   3, types, values, NULL, sync->snapshot);
-}
-
 /* From now on rows are held to what this remote index filters by. */
 static void
 note_nonfilterable(const Sync *sync)
@@ -141,7 +121,7 @@ sync_publish_remote(const Sync *sync, SyncOutcome outcome)
 						12, types, values);
 	if (is_new_generation(sync))
 	{
-		add_generation(sync);
+		sync_add_history(sync, sync->remote_name);
 		note_nonfilterable(sync);
 	}
 }

@@ -177,51 +177,10 @@ reconcile(Sync *sync)
 
 /* ---- building --------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct Build
+static s3v_code
+put_row(void *writer, const SyncRow *row, s3v_error *err)
 {
-	Sync	   *sync;
-	s3v_remote_writer *writer;
-	s3v_keys   *seen;			/* NULL: no key can be there twice */
-	BadRows		bad;
-} Build;
-
-static void
-refuse_seen(const Build *build, const S3vKey *key)
-{
-	s3v_error	err;
-
-	if (s3v_keys_contains(build->seen, key->data, key->size))
-		sync_refuse_twin(build->sync, key);
-	boundary_raise(s3v_keys_add(build->seen, key->data, key->size, &err), &err);
-}
-
-static void
-put_row(void *arg, const Datum *values, const bool *nulls)
-{
-	Build	   *build = arg;
-	Sync	   *sync = build->sync;
-	s3v_error	err;
-	SyncRow		row;
-
-	switch (sync_read_row(sync, values, nulls, &row, &build->bad))
-	{
-		case ROW_SKIPPED:
-			sync->skipped++;
-			break;
-		case ROW_FINE:
-			if (build->seen != NULL)
-				refuse_seen(build, &row.key);
-			/* Once a row is bad the build is lost; the scan goes on only to name the others. */
-			if (build->bad.count == 0)
-				boundary_check(sync->call, s3v_remote_writer_put(build->writer, row.key.data, row.key.size, row.vector,
-																 row.metadata.data, row.metadata.len, &err), &err);
-			sync->built.rows++;
-			if (sync->built.rows % 1024 == 0)
-				progress_report(NULL, "writing vectors", sync->built.rows, 0);
-			break;
-		case ROW_BAD:
-			break;
-	}
+	return s3v_remote_writer_put(writer, row->key.data, row->key.size, row->vector, row->metadata.data, row->metadata.len, err);
 }
 
 /* Into an index that is empty. */
@@ -229,17 +188,11 @@ static void
 put_all(Sync *sync, const char *name)
 {
 	S3vHandle  *handle = handle_make(CurrentMemoryContext, free_writer);
-	Build		build = {.sync = sync, .bad.context = CurrentMemoryContext};
 	s3v_error	err;
 
 	boundary_check(sync->call, s3v_remote_writer_open(boundary_env(sync->call), sync->store, sync->remote, name,
 													  (s3v_remote_writer **) &handle->ptr, &err), &err);
-	build.writer = handle->ptr;
-	if (IsolationUsesXactSnapshot())
-		build.seen = key_set_make();
-	sync->skipped = 0;
-	sync_scan_source(sync, put_row, &build);
-	sync_raise_bad_rows(sync, &build.bad);
+	sync->built.rows = sync_feed_rows(sync, put_row, handle->ptr);
 	boundary_check(sync->call, s3v_remote_writer_finish(handle->ptr, &sync->written, &err), &err);
 	handle_release(handle);
 	sync->upserted = (int64) sync->written.put;

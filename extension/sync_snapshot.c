@@ -18,17 +18,6 @@
 #include "partitions.h"
 #include "sync.h"
 
-FullTransactionId
-widen_xid(TransactionId xid)
-{
-	FullTransactionId next = ReadNextFullTransactionId();
-	uint32		epoch = EpochFromFullTransactionId(next);
-
-	if (xid > XidFromFullTransactionId(next))
-		epoch--;
-	return FullTransactionIdFromEpochAndXid(epoch, xid);
-}
-
 /* Does the snapshot show the table with the file it has now? One that is not there yet has no rows there either. */
 static bool
 knows_file(Relation rel, Snapshot snapshot)

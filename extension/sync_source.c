@@ -1,9 +1,11 @@
 /* The source of a sync: its rows as the sync's snapshot sees them, checked and made ready for the core. */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "progress.h"
 #include "remote.h"
 #include "source_scan.h"
 #include "sync_parts.h"
@@ -18,6 +20,9 @@ sync_refuse_twin(const Sync *sync, const S3vKey *key)
 					key_to_text(key->data, key->size, sync->source->key_kind)),
 			 errhint("Run the transaction again.")));
 }
+
+/* Rows from one report of progress to the next. */
+#define ROWS_PER_REPORT 1024
 
 /* Keys named in the error about rows that the index cannot take. */
 #define BAD_ROWS_NAMED 10
@@ -108,4 +113,67 @@ sync_scan_source(const Sync *sync, SyncRowVisitor visit, void *arg)
 	}
 	source_scan_end(scan);
 	MemoryContextDelete(row_context);
+}
+
+/* ---- rows of a build ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Feed
+{
+	Sync	   *sync;
+	SyncRowTaker take;
+	void	   *taker;
+	s3v_keys   *seen;			/* NULL: no key can be there twice */
+	BadRows		bad;
+	int64		taken;
+} Feed;
+
+/* An old snapshot may show a row that others have deleted beside its successor, which this transaction made. */
+static void
+refuse_seen(const Feed *feed, const S3vKey *key)
+{
+	s3v_error	err;
+
+	if (s3v_keys_contains(feed->seen, key->data, key->size))
+		sync_refuse_twin(feed->sync, key);
+	boundary_raise(s3v_keys_add(feed->seen, key->data, key->size, &err), &err);
+}
+
+static void
+feed_row(void *arg, const Datum *values, const bool *nulls)
+{
+	Feed	   *feed = arg;
+	s3v_error	err;
+	SyncRow		row;
+
+	switch (sync_read_row(feed->sync, values, nulls, &row, &feed->bad))
+	{
+		case ROW_SKIPPED:
+			feed->sync->skipped++;
+			break;
+		case ROW_FINE:
+			if (feed->seen != NULL)
+				refuse_seen(feed, &row.key);
+			/* Once a row is bad the build is lost; the scan goes on only to name the others. */
+			if (feed->bad.count == 0)
+				boundary_check(feed->sync->call, feed->take(feed->taker, &row, &err), &err);
+			/* A build in the core tells of its own steps. */
+			if (++feed->taken % ROWS_PER_REPORT == 0 && feed->sync->remote != NULL)
+				progress_report(NULL, "writing vectors", feed->taken, 0);
+			break;
+		case ROW_BAD:
+			break;
+	}
+}
+
+int64
+sync_feed_rows(Sync *sync, SyncRowTaker take, void *taker)
+{
+	Feed		feed = {.sync = sync, .take = take, .taker = taker, .bad.context = CurrentMemoryContext};
+
+	sync->skipped = 0;
+	if (IsolationUsesXactSnapshot())
+		feed.seen = key_set_make();
+	sync_scan_source(sync, feed_row, &feed);
+	sync_raise_bad_rows(sync, &feed.bad);
+	return feed.taken;
 }
