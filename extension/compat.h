@@ -1,10 +1,18 @@
-/* Every difference between PostgreSQL's releases that s3v meets, 14 to 18, in this one place. */
+/* Every difference between PostgreSQL's releases that s3v meets, 15 to 18, in this one place. */
 #ifndef S3V_COMPAT_H
 #define S3V_COMPAT_H
 
 #include "postgres.h"
 
+#if PG_VERSION_NUM < 150000
+#error "s3v needs PostgreSQL 15 or later"
+#endif
+
+#include "access/tupdesc.h"
 #include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_namespace.h"
 #include "miscadmin.h"
 #include "replication/message.h"
 #include "utils/acl.h"
@@ -12,13 +20,13 @@
 #include "utils/guc_tables.h"
 #include "utils/pg_locale.h"
 
-#if PG_VERSION_NUM < 140000
-#error "s3v needs PostgreSQL 14 or later"
-#endif
-
-#if PG_VERSION_NUM < 150000
-#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
-#define InitMaterializedSRF(fcinfo, flags) SetSingleFuncCall(fcinfo, flags)
+/* MyBackendId, PG_TEMP_FILE_PREFIX, TransactionTimeout: what 17 has moved */
+#if PG_VERSION_NUM < 170000
+#include "storage/backendid.h"
+#include "storage/fd.h"
+#else
+#include "common/file_utils.h"
+#include "storage/proc.h"
 #endif
 
 #if PG_VERSION_NUM < 160000
@@ -40,6 +48,13 @@
 #define flush_all_wal() XLogFlush(LogLogicalMessage("s3v", "", 0, false))
 #else
 #define flush_all_wal() ((void) LogLogicalMessage("s3v", "", 0, false, true))
+#endif
+
+/* The subcommands of ALTER COLUMN that give every row another value; 17 can change the expression of a generated column. */
+#if PG_VERSION_NUM < 170000
+#define CASE_VALUES_RECOMPUTED case AT_AlterColumnType
+#else
+#define CASE_VALUES_RECOMPUTED case AT_AlterColumnType: case AT_SetExpression
 #endif
 
 /* Before 18 no column has it. */
@@ -77,6 +92,13 @@ find_setting(const char *name)
 #define index_beginscan_of(rel, index, snapshot, keys) index_beginscan(rel, index, snapshot, keys, 0)
 #else
 #define index_beginscan_of(rel, index, snapshot, keys) index_beginscan(rel, index, snapshot, NULL, keys, 0)
+#endif
+
+/* No row has NULL in that column, numbered from 0. Since 18 a constraint may not have been checked for the rows that were there. */
+#if PG_VERSION_NUM < 180000
+#define column_never_null(columns, i) (TupleDescAttr(columns, i)->attnotnull)
+#else
+#define column_never_null(columns, i) (TupleDescCompactAttr(columns, i)->attnullability == ATTNULLABLE_VALID)
 #endif
 
 /* All columns that an index of the relation names; since 16 without those of BRIN indexes alone. */

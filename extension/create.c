@@ -1,7 +1,7 @@
 /* s3v_create_index: checks the source, makes the foreign table, captures changes from now on, builds version 1. */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
@@ -269,7 +269,7 @@ s3v_create_index(PG_FUNCTION_ARGS)
 
 	/* Writers wait from here to the end of the transaction, readers never. A clean-up of unknown prefixes waits, too. */
 	LockDatabaseObject(ForeignServerRelationId, creation.server, 0, ShareLock);
-	rel = table_open(creation.source, ShareRowExclusiveLock);
+	rel = relation_open(creation.source, ShareRowExclusiveLock);
 	create_check_source(rel);
 	if (creation.key_column == NULL)
 		creation.key_column = create_primary_key_column(rel);
@@ -289,7 +289,7 @@ s3v_create_index(PG_FUNCTION_ARGS)
 	register_index(&creation, index_id, log);
 	if (creation.remote)
 		register_nonfilterable(index_id);
-	table_close(rel, NoLock);
+	relation_close(rel, NoLock);
 	catalog_install_capture(creation.source);
 	CommandCounterIncrement();
 	warn_of_publications();

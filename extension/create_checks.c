@@ -12,6 +12,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "create.h"
 #include "partitions.h"
 #include "source_scan.h"
@@ -145,7 +146,7 @@ create_check_key(Relation rel, const S3vColumn *key)
 {
 	bool		deferrable;
 
-	if (!TupleDescAttr(RelationGetDescr(rel), key->attnum - 1)->attnotnull)
+	if (!column_never_null(RelationGetDescr(rel), key->attnum - 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("key column \"%s\" of table \"%s\" may be null", key->name, RelationGetRelationName(rel)),

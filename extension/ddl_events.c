@@ -24,6 +24,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "ddl_events.h"
 #include "partitions.h"
 
@@ -162,10 +163,7 @@ table_altered(Oid relid, const CollectedATSubcmd *subcommand)
 
 	switch (alter->subtype)
 	{
-		case AT_AlterColumnType:
-#if PG_VERSION_NUM >= 170000
-		case AT_SetExpression:
-#endif
+		CASE_VALUES_RECOMPUTED:
 			column_altered(relid, alter->name);
 			break;
 		case AT_DropNotNull:

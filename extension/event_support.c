@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "compat.h"
 #include "ddl_events.h"
 #include "source.h"
 
@@ -124,7 +125,7 @@ is_key(Relation rel, AttrNumber column)
 {
 	bool		deferrable;
 
-	return source_key_is_unique(rel, column, &deferrable) && TupleDescAttr(RelationGetDescr(rel), column - 1)->attnotnull;
+	return source_key_is_unique(rel, column, &deferrable) && column_never_null(RelationGetDescr(rel), column - 1);
 }
 
 bool

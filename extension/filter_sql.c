@@ -80,7 +80,7 @@ put_column(Writer *writer, const S3vColumn *column)
 static Outlook
 put_presence(Writer *writer, const S3vColumn *column, bool present)
 {
-	if (present && attribute_of(writer, column)->attnotnull)
+	if (present && column_never_null(writer->columns, column->attnum - 1))
 		return PASSES_ALL;
 	put_column(writer, column);
 	appendStringInfoString(&writer->out->sql, present ? " IS NOT NULL" : " IS NULL");

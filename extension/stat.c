@@ -15,7 +15,6 @@
 
 #include "access/xact.h"
 #include "portability/instr_time.h"
-#include "storage/backendid.h"
 #include "storage/fd.h"
 
 #include "compat.h"

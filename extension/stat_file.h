@@ -5,8 +5,9 @@
 #include "postgres.h"
 
 #include "port/pg_crc32c.h"
-#include "storage/fd.h"
 #include "utils/timestamp.h"
+
+#include "compat.h"
 
 /* Sums of one backend slot since the last reset. */
 typedef struct StatSums

@@ -5,10 +5,12 @@ S3V_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PG_MAJOR=${PG_MAJOR:-15}
 
 S3V_BUILD_PACKAGES=(g++ cmake ninja-build pkg-config
-    libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libeigen3-dev libhwy-dev libpugixml-dev libisal-dev libxxhash-dev
+    libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libeigen3-dev libhwy-dev libpugixml-dev libisal-dev libxxhash-dev libicu-dev
     "postgresql-$PG_MAJOR" postgresql-server-dev-all)
 S3V_TEST_PACKAGES=(libgtest-dev libgmock-dev python3 python3-numpy libipc-run-perl "postgresql-client-$PG_MAJOR"
     curl radosgw ceph-mon ceph-osd ceph-common "postgresql-$PG_MAJOR-cron")
+# Debian has pgvector since 13, for its PostgreSQL 17.
+[ "$PG_MAJOR" -lt 17 ] || S3V_TEST_PACKAGES+=("postgresql-$PG_MAJOR-pgvector")
 
 say() { printf '\n== %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

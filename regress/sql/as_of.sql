@@ -120,7 +120,7 @@ SELECT near('codes', '{"as_of_version": 1}');
 SELECT near('codes', '{"as_of_version": 3}');
 -- its objects are missing: no scan instead
 CREATE FUNCTION lose(folder text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'rm -r s3v/' || (SELECT uuid FROM s3v.index WHERE index_id = 'half'::regclass) || '/' || folder); END $$;
+BEGIN EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'cat >/dev/null; rm -r s3v/' || (SELECT uuid FROM s3v.index WHERE index_id = 'half'::regclass) || '/' || folder); END $$;
 SET s3v.cache_size = 0;
 \set VERBOSITY sqlstate
 SELECT lose('segment');

@@ -118,7 +118,7 @@ BEGIN
 END $$;
 CREATE FUNCTION remove_file(path text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'rm ' || path);
+    EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'cat >/dev/null; rm ' || path);
 END $$;
 CREATE FUNCTION findings(kind text, place float) RETURNS TABLE (pending bigint, missing bigint, orphaned bigint, stale bigint, corrupt bigint)
 LANGUAGE plpgsql AS $$

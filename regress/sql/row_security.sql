@@ -48,7 +48,7 @@ EXECUTE nearest;
 SELECT key FROM s3v_query('files_s3v', '[0,1,0,1]', 10, keys => '{20001,20007,22503,1}') ORDER BY key;
 SELECT query, count(*), count(*) FILTER (WHERE key::bigint % 100 = 7) AS of_others FROM s3v_query_many('files_s3v', ARRAY[[0,1,0,1],[1,0,1,0]]::real[], 50) GROUP BY 1 ORDER BY 1;
 -- what is told of the work is hits and time
-SELECT array_agg(e.key ORDER BY e.key) AS told, array_agg(x.key) AS ms FROM jsonb_each(s3v_explain('files_s3v', '[0,1,0,1]')) e LEFT JOIN LATERAL jsonb_object_keys(CASE WHEN e.key = 'ms' THEN e.value ELSE '{}' END) x (key) ON true;
+SELECT array_agg(e.key ORDER BY e.key) AS told, array_agg(x.key ORDER BY x.key) AS ms FROM jsonb_each(s3v_explain('files_s3v', '[0,1,0,1]')) e LEFT JOIN LATERAL jsonb_object_keys(CASE WHEN e.key = 'ms' THEN e.value ELSE '{}' END) x (key) ON true;
 SELECT rows, skipped, pending, lists, segments, bytes, state FROM s3v_indexes;
 SELECT rows FROM s3v.version;
 SELECT version > 0 AS built FROM s3v.version;

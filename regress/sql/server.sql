@@ -21,7 +21,10 @@ RESET s3v.consistency;
 SET s3v.on_missing = 'ignore';
 SET s3v.max_bytes = '64MB';
 SHOW s3v.max_bytes;
+-- (releases of PostgreSQL word these ranges differently)
+\set VERBOSITY sqlstate
 SET s3v.max_bytes = -1;
+\set VERBOSITY default
 SET s3v.max_bytes = '3TB';
 RESET s3v.max_bytes;
 SET s3v.max_k = 0;
@@ -29,8 +32,10 @@ SET s3v.max_k = 2147483647;
 RESET s3v.max_k;
 SET s3v.request_timeout = '2min';
 SHOW s3v.request_timeout;
+\set VERBOSITY sqlstate
 SET s3v.request_timeout = '99ms';
 SET s3v.request_timeout = '61min';
+\set VERBOSITY default
 RESET s3v.request_timeout;
 SET s3v.max_parallel_requests = 0;
 SET s3v.max_parallel_requests = 257;

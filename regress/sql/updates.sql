@@ -180,7 +180,7 @@ DROP ROLE s3v_regress_reader;
 CREATE FUNCTION objects(folder text) RETURNS text LANGUAGE sql AS $$
     SELECT current_setting('data_directory') || '/s3v/' || uuid || '/' || folder || '/' FROM s3v.index WHERE index_id = 'docs_s3v'::regclass $$;
 CREATE FUNCTION harm(command text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN EXECUTE format('COPY (SELECT) TO PROGRAM %L', command); END $$;
+BEGIN EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'cat >/dev/null; ' || command); END $$;
 SELECT deleted > 0 AS deleted FROM s3v_gc('s3v_local', '0');
 \set VERBOSITY terse
 SET client_min_messages = notice;

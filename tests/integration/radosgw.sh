@@ -82,10 +82,11 @@ EOF
 # --- daemons ---
 
 # spawn DIR NAME COMMAND...: in a session of its own, so that the caller's signals and pipes do not reach it.
+# In the root directory: Ceph of Debian 13 looks for lib/x86_64-linux-gnu/rados-classes from where it stands.
 spawn() {
   local dir=$1 name=$2
   shift 2
-  setsid "$@" -c "$dir/ceph.conf" -f >>"$dir/log/$name.out" 2>&1 </dev/null &
+  setsid env -C / "$@" -c "$dir/ceph.conf" -f >>"$dir/log/$name.out" 2>&1 </dev/null &
   echo $! >"$dir/$name.pid"
 }
 

@@ -86,6 +86,18 @@ foreach my $what (sort keys %statements)
 	thaw();
 	$session->quit;
 }
+if ($node->pg_version >= 17)
+{
+	my $session = session($node, $db);
+	$session->must($query);
+	$session->must("SET transaction_timeout = '400ms'");
+	freeze();
+	my $answer = $session->query($query);
+	thaw();
+	is("$answer->{state} $answer->{alive}", '25P04 0', 'query, transaction_timeout: the session ends');
+	cmp_ok($answer->{ms}, '<', 400 + AT_ONCE_MS, sprintf('query, transaction_timeout: after %.0f ms', $answer->{ms}));
+	$session->quit;
+}
 is($watcher->must(q{SELECT count(*) FROM s3v_indexes}), '1', 'a cancelled s3v_create_index leaves no index');
 is($watcher->must(q{SELECT count(*) FROM pg_class WHERE relname = 'other_s3v'}), '0', 'and no foreign table');
 
