@@ -1,7 +1,9 @@
-// A whole index under checksums that fit: what the owner of a hostile store can serve. Everything is asked of it.
+// A whole index under checksums that fit: what the owner of a hostile store can serve. Everything is asked of it, and a
+// sync follows it.
 #include "engine/contents.h"
 #include "engine/hand_made_index.h"
 #include "engine/small_index.h"
+#include "engine/update.h"
 #include "format/coding.h"
 #include "fuzz/answers.h"
 #include "fuzz/filter_input.h"
@@ -85,12 +87,54 @@ void AskAll(const Questions& questions, ObjectStore& store) {
   Verify(questions.names, {}, store, stop);
 }
 
-// Parts: base, delta, its segments.
-void RunIndex(ByteView input) {
+// A row of the index's shape.
+struct AnyRow {
+  explicit AnyRow(const IndexShape& shape) : vector(shape.dimensions, 0.5F), metadata(shape.metadata_columns) {
+    key.resize(std::max<size_t>(KeyWidth(shape.key_kind), 3), 'k');
+  }
+  std::string key;
+  std::vector<float> vector;
+  Bytes metadata;  // NULLs
+};
+
+// A sync that writes all lists anew. What it writes is a version that opens.
+void Update(const Questions& questions, ObjectStore& store) {
+  NeverStop stop;
+  testing::TempSpillFactory spill;
+  std::shared_ptr<const Navigation> navigation;
+  if (!Accepts([&] { navigation = OpenVersion(questions, store); })) return;
+  if (navigation->shape.dimensions > 64 || navigation->state.entries > 500) return;  // only slow
+  UpdateOptions options;
+  options.metadata_columns.assign(navigation->shape.metadata_columns, "x");
+  options.memory_bytes = 1 << 20;
+  options.optimize = true;
+  Manifest written;
+  const bool is_written = Accepts(
+      [&] {
+        AnyRow row(navigation->shape);
+        IndexUpdate update(navigation, options, store, spill, nullptr);
+        update.Put(AsBytes(row.key), row.vector, row.metadata, stop);
+        update.Plan(stop);
+        for (std::vector<std::string> keys; !(keys = update.TakeKeys(100, stop)).empty();) {
+          for (const std::string& key : keys) update.Put(AsBytes(key), row.vector, row.metadata, stop);
+        }
+        written = update.Finish(stop).built.manifest;
+      },
+      {Code::kCorrupted, Code::kObjectMissing});
+  if (!is_written) return;
+  Questions after = questions;
+  after.names = NamesOf(written);
+  navigation = OpenVersion(after, store);
+  after.queries = {AnyRow(navigation->shape).vector};
+  for (const Question& question : AllQuestions()) question.ask(after, *navigation, store);
+}
+
+// Parts: base, delta, its segments. Nothing when there is not even a delta.
+void WithIndex(ByteView input, void (*use)(const Questions&, ObjectStore&)) {
   const std::vector<ByteView> parts = PartsOf(input, 6);
   if (parts.size() < 2) return;
   const Bytes base = SealedObject(parts[0], 'B', kBaseId);
-  Bytes delta = SealedDelta(parts[1]);
+  const Bytes delta = SealedDelta(parts[1]);
   NavigationDelta decoded;
   if (!Accepts([&] { decoded = DecodeDelta(delta, kIndex, kDeltaId, kName); })) return;
 
@@ -108,11 +152,14 @@ void RunIndex(ByteView input) {
       .names = {.index = kIndex, .base = {kBaseId, base.size()}, .deltas = {{kDeltaId, delta.size()}}},
       .queries = {},
       .filters = {},
-      .keys = {testing::IntegerKey(3), testing::IntegerKey(7), testing::TextKey(3)},
+      .keys = {testing::TextKey(3), testing::IntegerKey(3), testing::IntegerKey(7)},
       .k = 5,
       .repeats = false};
-  AskAll(questions, *store);
+  use(questions, *store);
 }
+
+void RunIndex(ByteView input) { WithIndex(input, AskAll); }
+void RunUpdate(ByteView input) { WithIndex(input, Update); }
 
 // An index of one delta as an input's parts.
 Bytes PartsOfIndex(const VersionNames& names, ObjectStore& store) {
@@ -155,6 +202,12 @@ std::vector<Target> IndexTargets() {
            .seeds = IndexSeeds,
            .max_input = 32 * 1024,
            .memory = 8 << 20,
+           .memory_per_byte = 1024},
+          {.name = "update",
+           .run = RunUpdate,
+           .seeds = IndexSeeds,
+           .max_input = 32 * 1024,
+           .memory = 16 << 20,
            .memory_per_byte = 1024}};
 }
 
