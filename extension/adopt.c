@@ -14,7 +14,9 @@
 #include "boundary.h"
 #include "catalog.h"
 #include "compat.h"
+#include "fault_point.h"
 #include "ownership.h"
+#include "remote.h"
 #include "server.h"
 #include "sync.h"
 
@@ -34,6 +36,26 @@ ownership_record(Oid index_id, uint64 number)
 				 errmsg("index with OID %u was dropped or synced by another transaction", index_id)));
 }
 
+S3vIndex *
+ownership_open(Oid index_id)
+{
+	S3vIndex   *index;
+	S3vRemoteSettings attached;
+
+	if (!is_s3v_index(index_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation with OID %u is not an s3v index", index_id)));
+	if (remote_attached(index_id, &attached))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is attached to an index that others write", get_rel_name(index_id))));
+	index = catalog_index(index_id, GetActiveSnapshot());
+	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
+	return index;
+}
+
 Datum
 s3v_adopt(PG_FUNCTION_ARGS)
 {
@@ -45,15 +67,10 @@ s3v_adopt(PG_FUNCTION_ARGS)
 	uint64		number;
 
 	PreventCommandIfReadOnly("s3v_adopt()");
-	if (!is_s3v_index(index_id))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("relation with OID %u is not an s3v index", index_id)));
-	index = catalog_index(index_id, GetActiveSnapshot());
-	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
+	index = ownership_open(index_id);
 
 	catalog_lock_index(index_id, true);
+	FAULT_POINT("adopt.locked");
 	PushActiveSnapshot(GetLatestSnapshot());
 	version = catalog_version(index_id, GetActiveSnapshot());
 	if (version == NULL)
@@ -62,7 +79,9 @@ s3v_adopt(PG_FUNCTION_ARGS)
 				 errmsg("index \"%s\" has no version row", get_rel_name(index_id))));
 	store = server_index_store(index_id);
 	number = ownership_claim(call, store, index->uuid, version->owner, true);
+	FAULT_POINT("adopt.claimed");
 	ownership_record(index_id, number);
+	FAULT_POINT("adopt.recorded");
 	PopActiveSnapshot();
 	PG_RETURN_VOID();
 }

@@ -29,7 +29,26 @@ typedef struct Tokens
 {
 	int			count;
 	char		token[TOKENS_KEPT][TOKEN_LENGTH + 1];
+	bool		here;			/* written by this data directory, not by one that it is a copy of */
 } Tokens;
+
+/*
+ * Tells a data directory from copies of it, as far as a file system can: files that are never replaced keep their inodes. As long as a
+ * token, and none: it begins with an h.
+ */
+static void
+home_of_tokens(char home[TOKEN_LENGTH + 1])
+{
+	struct stat version;
+	struct stat control;
+
+	if (stat("PG_VERSION", &version) != 0 || stat("global/pg_control", &control) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat files of the data directory: %m")));
+	snprintf(home, TOKEN_LENGTH + 1, "h%015" INT64_MODIFIER "x%016" INT64_MODIFIER "x",
+			 (uint64) version.st_ino & UINT64CONST(0x0FFFFFFFFFFFFFFF), (uint64) control.st_ino);
+}
 
 static char *
 token_path(const char *uuid)
@@ -37,13 +56,14 @@ token_path(const char *uuid)
 	return psprintf(TOKEN_DIRECTORY "/%u-%s", MyDatabaseId, uuid);
 }
 
-/* One token a line; a line cut short by a crash is none: its attempt never began. */
+/* Where it was written, then one token a line; a line cut short by a crash is none: its attempt never began. */
 static Tokens
 read_tokens(const char *uuid)
 {
 	Tokens		tokens = {0};
 	char	   *path = token_path(uuid);
-	char		text[TOKENS_KEPT * (TOKEN_LENGTH + 1)];
+	char		text[(1 + TOKENS_KEPT) * (TOKEN_LENGTH + 1)];
+	char		home[TOKEN_LENGTH + 1];
 	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	int			size;
 	int			at;
@@ -62,8 +82,14 @@ read_tokens(const char *uuid)
 				(errcode_for_file_access(),
 				 errmsg("could not read file \"%s\": %m", path)));
 	CloseTransientFile(fd);
+	home_of_tokens(home);
 	for (at = 0; at + TOKEN_LENGTH + 1 <= size; at += TOKEN_LENGTH + 1)
-		memcpy(tokens.token[tokens.count++], text + at, TOKEN_LENGTH);
+	{
+		if (text[at] == 'h')
+			tokens.here = memcmp(text + at, home, TOKEN_LENGTH) == 0;
+		else if (tokens.count < TOKENS_KEPT)
+			memcpy(tokens.token[tokens.count++], text + at, TOKEN_LENGTH);
+	}
 	return tokens;
 }
 
@@ -73,11 +99,13 @@ write_tokens(const char *uuid, const Tokens *tokens)
 {
 	char	   *path = token_path(uuid);
 	char	   *temporary = psprintf("%s.new", path);
-	char		text[TOKENS_KEPT * (TOKEN_LENGTH + 1)];
-	int			size = 0;
+	char		text[(1 + TOKENS_KEPT) * (TOKEN_LENGTH + 1)];
+	int			size = TOKEN_LENGTH + 1;
 	int			fd;
 	int			i;
 
+	home_of_tokens(text);
+	text[TOKEN_LENGTH] = '\n';
 	for (i = 0; i < tokens->count; i++)
 	{
 		memcpy(text + size, tokens->token[i], TOKEN_LENGTH);
@@ -116,7 +144,9 @@ write_tokens(const char *uuid, const Tokens *tokens)
 bool
 ownership_attempted(const char *uuid)
 {
-	return read_tokens(uuid).count > 0;
+	Tokens		tokens = read_tokens(uuid);
+
+	return tokens.here && tokens.count > 0;
 }
 
 uint64

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "boundary.h"
+#include "catalog.h"
 
 /*
  * Takes the next owner number before anything is written. `recorded` is the number in the version row. The token of the attempt
@@ -19,7 +20,16 @@ extern void ownership_verify(S3vCall *call, s3v_store *store, const char *uuid, 
 /* Writes the number claimed into the version row. (adopt.c) */
 extern void ownership_record(Oid index_id, uint64 number);
 
-/* Whether this server ever claimed the prefix, or tried to: else nothing there is ours. */
+/*
+ * For s3v_adopt and s3v_fork: the index as the active snapshot has it. Raises 42809 when it is none, or one that others write; 42501
+ * unless the caller owns the source. (adopt.c)
+ */
+extern S3vIndex *ownership_open(Oid index_id);
+
+/*
+ * Whether this very data directory, none that it is a copy of, ever claimed the prefix, or tried to: else what no index names there may be
+ * somebody else's index.
+ */
 extern bool ownership_attempted(const char *uuid);
 
 /* After the prefix of a dropped index is gone. */

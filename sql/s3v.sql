@@ -6,6 +6,10 @@
 -- ---- bookkeeping ----------------------------------------------------------------------------------------------------
 -- Columns are regclass, never oid: oids are wrong after a restore. Every table has a primary key: a publication FOR ALL
 -- TABLES would break updates and deletes without one.
+--
+-- Whoever may create objects in the schema of the extension can put a better match for an operator or a function there, and this script, run by a
+-- superuser, would take it; the views would too, whoever reads them. So operators get operands of the very types they are declared for, or their
+-- schema, and so do functions that are given a literal of no type.
 
 CREATE SCHEMA s3v;
 GRANT USAGE ON SCHEMA s3v TO PUBLIC;
@@ -67,7 +71,7 @@ COMMENT ON TABLE s3v.history IS 'versions whose objects are kept; s3v_gc removes
 
 CREATE TABLE s3v.stale (
     index_id  regclass    NOT NULL,
-    id        bigint      NOT NULL DEFAULT nextval('s3v.change_id'),
+    id        bigint      NOT NULL DEFAULT pg_catalog.nextval('s3v.change_id'::regclass),
     reason    text        NOT NULL,
     marked_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (index_id, id)
@@ -79,13 +83,13 @@ CREATE TABLE s3v.dropped (
     server     name        NOT NULL,
     dropped_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE s3v.dropped IS 'indexes that were dropped and whose objects s3v_gc has yet to delete';
+COMMENT ON TABLE s3v.dropped IS 'indexes that were dropped and whose objects s3v_gc has yet to delete; never, where dropped_at is infinity: left to others by s3v_fork';
 
 -- Prices of us-east-1, on demand, without taxes. Rows that users add or change are in dumps: an extension's own rows are there again before a
 -- restore brings them, so an INSERT replaces the row of that item.
 CREATE TABLE s3v.price (
     item     text             PRIMARY KEY,
-    usd      double precision NOT NULL CHECK (usd >= 0 AND usd <= 1000000),    -- nor NaN
+    usd      double precision NOT NULL CHECK (usd >= 0::float8 AND usd <= 1000000::float8),    -- nor NaN
     unit     text             NOT NULL,
     as_of    date             NOT NULL DEFAULT CURRENT_DATE CHECK (isfinite(as_of)),
     list_usd double precision                 -- as the extension came; NULL: a row of the user's
@@ -196,6 +200,10 @@ CREATE FUNCTION s3v_adopt(index regclass) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT AS 'MODULE_PATHNAME', 's3v_adopt';
 COMMENT ON FUNCTION s3v_adopt(regclass) IS 'takes over the prefix of an index that was restored or promoted here';
 
+CREATE FUNCTION s3v_fork(index regclass, server name DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 's3v_fork';
+COMMENT ON FUNCTION s3v_fork(regclass, name) IS 'copies an index to a prefix of its own, on its server or another one';
+
 -- ---- queries --------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION s3v_query_support(internal) RETURNS internal
@@ -271,19 +279,20 @@ CREATE FUNCTION s3v_stat_reset() RETURNS void
     LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 's3v_stat_reset';
 COMMENT ON FUNCTION s3v_stat_reset() IS 'sets the sums of s3v_stat to zero; for the database''s owner';
 
-CREATE VIEW s3v.s3v_indexes AS
+-- A barrier: else the planner may show the counts to a function of the caller's before it asks what the caller may see.
+CREATE VIEW s3v.s3v_indexes WITH (security_barrier) AS
     SELECT i.index_id AS index, i.source, s.srvname AS server,
            (SELECT o.option_value FROM pg_catalog.pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'url') AS url,
            i.metric, i.dimensions, v.version, c.rows, c.skipped, s3v.pending(i.index_id) AS pending,
            c.lists, c.segments, c.bytes, v.synced_at AS last_sync,
-           CASE WHEN EXISTS (SELECT FROM s3v.stale t WHERE t.index_id = i.index_id) THEN 'stale'
+           CASE WHEN EXISTS (SELECT FROM s3v.stale t WHERE t.index_id OPERATOR(pg_catalog.=) i.index_id) THEN 'stale'
                 WHEN v.version = 0 THEN 'not built'
                 ELSE 'ready' END AS state
     FROM s3v.index i
-    JOIN s3v.version v ON v.index_id = i.index_id
-    JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = i.index_id
+    JOIN s3v.version v ON v.index_id OPERATOR(pg_catalog.=) i.index_id
+    JOIN pg_catalog.pg_foreign_table f ON f.ftrelid OPERATOR(pg_catalog.=) i.index_id
     JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
-    LEFT JOIN s3v.version c ON c.index_id = i.index_id AND NOT pg_catalog.row_security_active(i.source)    -- counts
+    LEFT JOIN s3v.version c ON c.index_id OPERATOR(pg_catalog.=) i.index_id AND NOT pg_catalog.row_security_active(i.source)    -- counts
         AND pg_catalog.has_any_column_privilege(i.source, 'SELECT')
     WHERE pg_catalog.has_table_privilege(i.index_id, 'SELECT')
     UNION ALL
@@ -318,6 +327,7 @@ GRANT SELECT ON s3v.s3v_indexes, s3v.s3v_progress, s3v.s3v_stat, s3v_indexes, s3
 REVOKE ALL ON FUNCTION s3v_fdw_handler(), s3v_fdw_validator(text[], oid), s3v_capture(), s3v_ddl_command_end(),
     s3v_sql_drop(), s3v_table_rewrite(), s3v_query_support(internal), s3v_query_many_support(internal), s3v.price_replace() FROM PUBLIC;
 REVOKE ALL ON FUNCTION s3v_create_index(text, regclass, name, name, name, text, name[], jsonb),
-    s3v_attach(text, name, text), s3v_sync(regclass, text, jsonb), s3v_optimize(regclass), s3v_gc(name, interval), s3v_adopt(regclass) FROM PUBLIC;
+    s3v_attach(text, name, text), s3v_sync(regclass, text, jsonb), s3v_optimize(regclass), s3v_gc(name, interval), s3v_adopt(regclass),
+    s3v_fork(regclass, name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION s3v_stat_reset() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION s3v_stat_reset() TO pg_database_owner;

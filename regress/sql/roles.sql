@@ -107,6 +107,8 @@ SELECT 2, 'function ' || o, l, c FROM (VALUES
     (NULL, 's3v_sync, all', $$SELECT count(*) FROM s3v_sync()$$),
     ('s3v_optimize(regclass)', 's3v_optimize', $$SELECT s3v_optimize('{index}')$$),
     ('s3v_adopt(regclass)', 's3v_adopt', $$SELECT count(*) FROM s3v_adopt('{index}')$$),
+    ('s3v_fork(regclass,name)', 's3v_fork', $$SELECT count(*) FROM s3v_fork('{index}')$$),
+    (NULL, 's3v_fork, owner''s server', $$SELECT count(*) FROM s3v_fork('{index}', 's3v_m_server')$$),
     ('s3v_gc(name,interval)', 's3v_gc, s3v_local', $$SELECT count(*) FROM s3v_gc('s3v_local')$$),
     (NULL, 's3v_gc, owner''s server', $$SELECT count(*) FROM s3v_gc('s3v_m_server')$$),
     (NULL, 's3v_gc, all', $$SELECT count(*) FROM s3v_gc()$$),

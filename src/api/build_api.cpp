@@ -10,12 +10,10 @@ using namespace s3v;
 
 struct s3v_build {
   s3v_build(const s3v_env* env, s3v_store* store, const BuildOptions& options)
-      : dimensions(options.dimensions), stop(env), spill(env), build(options, ObjectsOf(store), spill, Progress(env)) {}
-
-  static BuildProgress Progress(const s3v_env* env) {
-    if (env->progress == nullptr) return nullptr;
-    return [env](const char* phase, uint64_t done, uint64_t total) { env->progress(env->arg, phase, done, total); };
-  }
+      : dimensions(options.dimensions),
+        stop(env),
+        spill(env),
+        build(options, ObjectsOf(store), spill, ProgressOf(env)) {}
 
   const size_t dimensions;
   EnvStop stop;

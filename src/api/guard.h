@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <new>
 #include <string_view>
 
@@ -44,6 +45,12 @@ class EnvStop final : public Stop {
  private:
   const s3v_env* env_;
 };
+
+// Empty when nobody wants to know. `env` must outlive it.
+inline std::function<void(const char* phase, uint64_t done, uint64_t total)> ProgressOf(const s3v_env* env) {
+  if (env == nullptr || env->progress == nullptr) return nullptr;
+  return [env](const char* phase, uint64_t done, uint64_t total) { env->progress(env->arg, phase, done, total); };
+}
 
 class EnvSpillFactory final : public SpillFactory {
  public:

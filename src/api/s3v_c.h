@@ -422,6 +422,13 @@ typedef struct s3v_collected {
 s3v_code s3v_collect(const s3v_env *env, s3v_store *store, const char *index_uuid, int dropped,
                      const char *const *retained_manifests, size_t retained_count, int64_t keep_seconds, uint64_t owner_number, s3v_collected *result, s3v_error *err);
 
+/*
+ * src/engine/fork.h: the version of that manifest, from the prefix of one index into that of another, which the caller has claimed. Both
+ * stores may be the same; neither may be a service (S3V_NOT_SUPPORTED).
+ */
+s3v_code s3v_fork_version(const s3v_env *env, s3v_store *from, const char *from_uuid, const char *manifest, s3v_store *to,
+                          const char *to_uuid, s3v_error *err);
+
 /* ---- process ------------------------------------------------------------------------------------------------------------ */
 
 /* From on_proc_exit, after the last store is closed. */

@@ -9,6 +9,7 @@
 #include "api/handles.h"
 #include "api/s3v_remote_c.h"
 #include "engine/collect.h"
+#include "engine/fork.h"
 #include "engine/ownership.h"
 #include "format/names.h"
 #include "net/http.h"
@@ -196,6 +197,15 @@ s3v_code s3v_collect(const s3v_env* env, s3v_store* store, const char* index_uui
     const CollectResult done = collect();
     *result = {
         .deleted = done.deleted, .bytes = done.bytes, .kept = done.kept, .foreign_objects = done.foreign_objects};
+  });
+}
+
+s3v_code s3v_fork_version(const s3v_env* env, s3v_store* from, const char* from_uuid, const char* manifest,
+                          s3v_store* to, const char* to_uuid, s3v_error* err) {
+  return Guarded(err, [&] {
+    EnvStop stop(env);
+    ForkVersion(ObjectsOf(from), UuidFrom(from_uuid), IdFrom(manifest), ObjectsOf(to), UuidFrom(to_uuid),
+                ProgressOf(env), stop);
   });
 }
 

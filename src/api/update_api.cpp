@@ -16,12 +16,7 @@ struct s3v_update {
       : dimensions(navigation->shape.dimensions),
         stop(env),
         spill(env),
-        update(std::move(navigation), options, ObjectsOf(store), spill, Progress(env)) {}
-
-  static BuildProgress Progress(const s3v_env* env) {
-    if (env->progress == nullptr) return nullptr;
-    return [env](const char* phase, uint64_t done, uint64_t total) { env->progress(env->arg, phase, done, total); };
-  }
+        update(std::move(navigation), options, ObjectsOf(store), spill, ProgressOf(env)) {}
 
   const size_t dimensions;
   EnvStop stop;

@@ -10,7 +10,8 @@ namespace {
 
 constexpr uint64_t kMaxMarkerBytes = 64 * 1024;
 constexpr const char* kHint =
-    "Queries go on. If no other server uses this index any more, take its objects over with s3v_adopt.";
+    "Queries go on. If no other server uses this index any more, take its objects over with s3v_adopt; else give this "
+    "one a copy of its own with s3v_fork.";
 
 [[noreturn]] void ThrowConflict(const ObjectId& index, const std::string& detail) {
   throw Error(Code::kConflict, "the objects under \"" + IndexPrefix(index) + "\" are not this index's to change",
