@@ -243,8 +243,8 @@ boundary_env(S3vCall *call)
 
 /* ---- errors -------------------------------------------------------------------------------------------------------------- */
 
-static int
-sqlstate_for(s3v_code code)
+int
+boundary_sqlstate(s3v_code code)
 {
 	static const int states[] = {
 		[S3V_INVALID_ARGUMENT] = ERRCODE_INVALID_PARAMETER_VALUE,
@@ -308,7 +308,7 @@ boundary_raise(s3v_code code, const s3v_error *err)
 		return;
 	CHECK_FOR_INTERRUPTS();
 	ereport(ERROR,
-			(errcode(sqlstate_for(code)),
+			(errcode(boundary_sqlstate(code)),
 			 errmsg_internal("%s", valid_text(err->message)),
 			 err->detail[0] != '\0' ? errdetail_internal("%s", valid_text(err->detail)) : 0,
 			 err->hint[0] != '\0' ? errhint("%s", valid_text(err->hint)) : 0));

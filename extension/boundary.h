@@ -31,6 +31,9 @@ extern void boundary_check(S3vCall *call, s3v_code code, const s3v_error *err);
 /* As boundary_check(), without a call (functions that take no env). */
 extern void boundary_raise(s3v_code code, const s3v_error *err);
 
+/* For a WARNING in place of an error. */
+extern int	boundary_sqlstate(s3v_code code);
+
 /*
  * The process is ending from inside a callback (a FATAL that could not wait): frames of the core are still on the stack, so
  * nothing of the core may be freed any more. Release functions are then not called.

@@ -141,7 +141,8 @@ leave_prefix(const Fork *fork)
 
 /* ---- the copy ---- */
 
-static void
+/* False when the version is not whole any more, or of a format that nobody writes any more. */
+static bool
 copy_version(const Fork *fork)
 {
 	S3vCall    *call = boundary_begin();
@@ -150,18 +151,30 @@ copy_version(const Fork *fork)
 	char	   *uuid = DatumGetCString(DirectFunctionCall1(uuid_out, fork->uuid));
 	uint64		number = ownership_claim(call, to, uuid, 0, false);
 	s3v_error	err;
+	s3v_code	code;
 
 	progress_start(fork->index_id);
 	boundary_on_progress(call, progress_report, NULL);
-	boundary_check(call, s3v_fork_version(boundary_env(call), from, fork->index->uuid, fork->version->manifest, to, uuid, &err), &err);
+	code = s3v_fork_version(boundary_env(call), from, fork->index->uuid, fork->version->manifest, to, uuid, &err);
+	if (code == S3V_OBJECT_MISSING || code == S3V_CORRUPTED || code == S3V_NOT_SUPPORTED)
+	{
+		boundary_check(call, S3V_OK, &err);
+		ereport(WARNING,
+				(errcode(boundary_sqlstate(code)),
+				 errmsg("version " INT64_FORMAT " of index \"%s\" cannot be copied: the copy is built from its source",
+						fork->version->version, get_rel_name(fork->index_id)),
+				 errdetail_internal("%s", err.message)));
+	}
+	else
+		boundary_check(call, code, &err);
 	progress_end();
 	ownership_record(fork->index_id, number);
 	ownership_verify(call, to, uuid, number);
+	return code == S3V_OK;
 }
 
-/* The service copies nothing. The number in the version row goes on, in a chain that is empty. */
 static void
-build_remote(const Fork *fork)
+build_anew(const Fork *fork)
 {
 	S3vSyncRequest request = {.mode = SYNC_REBUILD, .wait = true};
 
@@ -173,16 +186,17 @@ static void
 fork_index(Fork *fork)
 {
 	bool		built = fork->version->version > 0;
+	bool		copied;
 
 	fork->uuid = OidFunctionCall0(F_GEN_RANDOM_UUID);
-	if (built && !remote_server(fork->to))
-		copy_version(fork);
+	/* Amazon S3 Vectors copies nothing. The number in the version row goes on there, in a chain that is empty. */
+	copied = built && !remote_server(fork->to) && copy_version(fork);
 	register_prefix(fork);
 	if (built)
 		leave_prefix(fork);
 	move_foreign_table(fork);
-	if (built && remote_server(fork->to))
-		build_remote(fork);
+	if (built && !copied)
+		build_anew(fork);
 	forget_history(fork);
 	catalog_changed(fork->index->source);
 }
