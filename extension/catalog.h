@@ -66,6 +66,7 @@ extern Oid	catalog_extension(void);
 
 /* The index's own lock: a heavyweight object lock, no relation lock, so that readers never wait. False: somebody else has it. */
 extern bool catalog_lock_index(Oid index_id, bool wait);
+extern void catalog_await_index(Oid index_id);	/* until nobody has it, or had a moment ago */
 
 /* NULL when there is no such row in that snapshot. Allocated in the current memory context. */
 extern S3vIndex *catalog_index(Oid index_id, Snapshot snapshot);

@@ -276,3 +276,10 @@ catalog_lock_index(Oid index_id, bool wait)
 	}
 	return ConditionalLockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
 }
+
+void
+catalog_await_index(Oid index_id)
+{
+	LockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
+	UnlockDatabaseObject(RelationRelationId, index_id, 0, ExclusiveLock);
+}

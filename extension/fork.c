@@ -27,7 +27,6 @@
 #include "catalog.h"
 #include "compat.h"
 #include "ownership.h"
-#include "partitions.h"
 #include "progress.h"
 #include "remote.h"
 #include "server.h"
@@ -218,8 +217,7 @@ s3v_fork(PG_FUNCTION_ARGS)
 	/* A clean-up of unknown prefixes waits until ours is known; so do a DROP of the index, and of the server. */
 	LockDatabaseObject(ForeignServerRelationId, fork.to, 0, ShareLock);
 	LockRelationOid(fork.index_id, ShareUpdateExclusiveLock);
-	(void) partitions_read(fork.index->source, AccessShareLock);
-	catalog_lock_index(fork.index_id, true);
+	(void) sync_lock(fork.index_id, true);
 	sync_check_isolation(fork.index_id);
 
 	PushActiveSnapshot(GetLatestSnapshot());

@@ -244,6 +244,39 @@ sync_under_snapshot(Sync *sync, Oid index_id, S3vSyncResult *result)
 	table_close(sync->rel, NoLock);
 }
 
+static void
+unlock_tables(List *tables)
+{
+	ListCell   *cell;
+
+	foreach(cell, tables)
+		UnlockRelationOid(lfirst_oid(cell), AccessShareLock);
+}
+
+/*
+ * The source first, as whoever locks it for a TRUNCATE or DDL and syncs or drops the index then: no deadlock with them. But whoever waits
+ * for another sync does not hold it: a DROP of the index, which has that lock, goes on to the source, for its triggers.
+ */
+bool
+sync_lock(Oid index_id, bool wait)
+{
+	for (;;)
+	{
+		S3vIndex   *index = catalog_index(index_id, NULL);
+		S3vPartitions tree = {NIL, NIL, false};
+
+		if (index != NULL)
+			tree = partitions_read(index->source, AccessShareLock);
+		if (catalog_lock_index(index_id, false))
+			return true;
+		unlock_tables(tree.tables);
+		unlock_tables(tree.leaves);
+		if (!wait)
+			return false;
+		catalog_await_index(index_id);
+	}
+}
+
 S3vSyncResult
 sync_index(Oid index_id, const S3vSyncRequest *request)
 {
@@ -255,11 +288,7 @@ sync_index(Oid index_id, const S3vSyncRequest *request)
 	PreventCommandIfReadOnly("s3v_sync()");
 	stat_begin();
 	INSTR_TIME_SET_CURRENT(sync.started);
-	/* The source first, as whoever locks it for a TRUNCATE or DDL and syncs or drops the index then: no deadlock with them. */
-	sync.index = catalog_index(index_id, NULL);
-	if (sync.index != NULL)
-		(void) partitions_read(sync.index->source, AccessShareLock);
-	if (!catalog_lock_index(index_id, request->wait))
+	if (!sync_lock(index_id, request->wait))
 		result.skipped = true;
 	else
 	{

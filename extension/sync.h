@@ -42,7 +42,13 @@ typedef struct S3vSyncResult
  */
 extern S3vSyncResult sync_index(Oid index_id, const S3vSyncRequest *request);
 
+/* Source and index, in the order of a sync; held to the end of the transaction. False: another one has the index, and waiting was not wanted. */
+extern bool sync_lock(Oid index_id, bool wait);
+
 /* Under REPEATABLE READ and above: raises 40001 / 25001 when the transaction's snapshot is too old to publish from. */
 extern void sync_check_isolation(Oid index_id);
+
+/* Are a table and all its leaves in the files that this snapshot shows? It sees no rows in those that came later. */
+extern bool sync_knows_files(Oid source, Snapshot snapshot);
 
 #endif
