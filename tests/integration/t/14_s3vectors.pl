@@ -219,6 +219,7 @@ is($reader->must(q{SELECT string_agg(key || ' ' || distance || ' ' || metadata, 
 is($reader->must(q{SELECT string_agg(key, ',') FROM s3v_query('films', '[0,0,0]', 5, '{"genre": {"$ne": "drama"}}')}), 'b', 'with a filter');
 is($reader->must(q{SELECT string_agg(key, ',') FROM s3v_query('films', '[0,0,0]', 1, keys => '{b,c}')}), 'b', 'with keys');
 is($reader->must(q{SELECT server, metric, dimensions, state FROM s3v_indexes}), 'aws|l2|3|attached', 's3v_indexes');
+is($writer->query("SELECT $_('films')")->{state}, '42809', "$_: it belongs to others") foreach qw(s3v_adopt s3v_fork);
 is(explained($reader->must(q{SELECT s3v_explain('films', '[0,0,0]')}), 'exact'), 'false', 's3v_explain promises nothing');
 foreach my $sql (q{s3v_check('films')}, q{s3v_recall('films')}, q{s3v_warm('films')}, q{s3v_query('films', '[0,0]')}, q{s3v_query('films', '[0,0,0]', 5, '{"genre": {"$foo": 1}}')})
 {

@@ -189,6 +189,25 @@ $copy->must(q{SELECT s3v_adopt('docs_aws')});
 $copy->must(q{SELECT * FROM s3v_sync('docs', 'rebuild')});
 is(differences($node, 'copy', 'docs_aws', 'docs', 32), '0', 'until it takes the index over');
 is($writer->query(q{UPDATE docs SET embedding = test_vector(id + 33, 32, 20) WHERE id = (SELECT max(id) FROM docs); SELECT * FROM s3v_sync('docs')})->{state}, '55000', 'and the original stops');
+
+# A remote index of its own for the copy: there is nothing to copy, so it is built from the table. Both go on.
+$writer->must(q{SELECT s3v_adopt('docs_aws')});
+$writer->must(q{SELECT * FROM s3v_sync('docs', 'rebuild')});
+is($copy->query(q{SELECT * FROM s3v_sync('docs', 'rebuild')})->{state}, '55000', 'the original takes it back');
+$copy->must('UPDATE docs SET embedding = test_vector(id + 40, 32, 20) WHERE id % 3 = 0');
+like($copy->query(q{SELECT s3v_fork('docs_aws')})->{err}, qr/NOTICE:.*is left to whoever else uses it/, 's3v_fork leaves the remote index alone');
+is($copy->must(q{SELECT pending, state FROM s3v_indexes WHERE index = 'docs_aws'::regclass}), '0|ready', 'and builds another one');
+is($copy->query(q{SELECT * FROM s3v_gc('aws', keep => '0')})->{state}, '55000', 's3v_gc refuses while another index of the copy is still the original\'s');
+$copy->must(q{SELECT s3v_fork('big_aws')});
+is(differences($node, 'copy', 'docs_aws', 'docs', 32), '0', 'the copy has a remote index of its own');
+foreach my $who ([ $writer, 'the original' ], [ $copy, 'the copy' ], [ $writer, 'the original, again' ])
+{
+	$who->[0]->must('UPDATE docs SET embedding = test_vector(id + 41, 32, 20) WHERE id % 5 = 0');
+	is($who->[0]->query(q{SELECT * FROM s3v_sync('docs')})->{state}, '', "$who->[1] syncs");
+	is($who->[0]->query(q{SELECT * FROM s3v_gc('aws', keep => '0')})->{state}, '', "$who->[1] cleans up");
+	is(differences($node, $_, 'docs_aws', 'docs', 32), '0', "$who->[1]: $_ is right") foreach 'copy', $db;
+}
+is($copy->must(q{SELECT missing, orphaned, stale FROM s3v_check('docs')}), '0|0|0', 's3v_check of the copy');
 $copy->quit;
 
 is(join("\n", grep { /TRAP|PANIC|stub-secret/ && !/ LOG:  statement: |secret_access_key/ } split(/\n/, log_of($node))), '', 'no crash, no secret in the log');
