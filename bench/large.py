@@ -101,6 +101,7 @@ def main():
     folder = os.path.join(os.path.dirname(args.json), "plots")
     bench = db.Bench(args.conninfo, "s3v_local", False, args.keep)
     results = {"sets": {}, "goals": []}
+    measure_peers.keep_parts_in(args.json + ".parts")
     if args.conninfo:
         small.prepare(bench)
         results["environment"] = small.environment(bench)

@@ -6,6 +6,7 @@ so another thread can watch a backend while its statement runs.
 
 import ctypes
 import struct
+import time
 
 FLOAT4_OID = 700
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
@@ -48,6 +49,9 @@ def _load():
 _lib = _load()
 
 
+RECOVERY_SECONDS = 120
+
+
 class DatabaseError(Exception):
     pass
 
@@ -63,13 +67,22 @@ class Connection:
     def __init__(self, conninfo):
         self.notices = []
         self._keep = _NOTICE_PROCESSOR(lambda _, message: self.notices.append(message.decode().strip()))
-        self._conn = _lib.PQconnectdb(conninfo.encode())
-        if _lib.PQstatus(self._conn) != _CONNECTION_OK:
-            message = _lib.PQerrorMessage(self._conn).decode()
-            _lib.PQfinish(self._conn)
-            raise DatabaseError(message)
+        self._conn = self._connect(conninfo, time.monotonic() + RECOVERY_SECONDS)
         _lib.PQsetNoticeProcessor(self._conn, self._keep, None)
         self.pid = _lib.PQbackendPID(self._conn)
+
+    @staticmethod
+    def _connect(conninfo, end):
+        """Waits for a server that starts, or recovers from what a contender did to it."""
+        while True:
+            conn = _lib.PQconnectdb(conninfo.encode())
+            if _lib.PQstatus(conn) == _CONNECTION_OK:
+                return conn
+            message = _lib.PQerrorMessage(conn).decode()
+            _lib.PQfinish(conn)
+            if "the database system is" not in message or time.monotonic() > end:
+                raise DatabaseError(message)
+            time.sleep(0.5)
 
     def close(self):
         _lib.PQfinish(self._conn)

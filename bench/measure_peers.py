@@ -3,6 +3,7 @@
 A contender that cannot take part says so in one line and leaves {"skipped": reason} among the figures.
 """
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -36,12 +37,29 @@ def say(text):
     print(f"-- {text}", flush=True)
 
 
+_parts = None
+
+
+def keep_parts_in(path):
+    """From now on each contender's figures also go to that file as they come, a line of JSON each: large sets take hours."""
+    global _parts
+    _parts = path
+
+
+def keep_part(name, figures):
+    if _parts is not None:
+        with open(_parts, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"contender": name, "figures": figures}) + "\n")
+
+
 def attempt(name, call):
     """The figures of one contender, or why there are none: what a peer gets wrong must not lose the others' figures."""
     say(f"{name} ...")
     started = time.monotonic()
     try:
-        return call() | {"wall_seconds_of_all": time.monotonic() - started}
+        figures = call() | {"wall_seconds_of_all": time.monotonic() - started}
+        keep_part(name, figures)
+        return figures
     except contest.Skipped as skipped:
         print(f"\nSKIPPED: {name}: {skipped}\n", flush=True)
         return {"skipped": str(skipped)}
@@ -60,6 +78,7 @@ def in_database(bench, table, data, count, methods):
     say("s3v: calls along its ladder ...")
     figures, ours = s3v.measure(bench, data, table, count, lists)
     result = {"empty_call_cpu_us": s3v.empty_call(bench, data, count), "s3v": figures}
+    keep_part("s3v", figures)
     names = []
 
     def peer(measure):
