@@ -90,6 +90,7 @@ def arguments():
     parser.add_argument("--json", required=True)
     parser.add_argument("--sets", default=SETS)
     parser.add_argument("--queries", type=int, default=0)
+    parser.add_argument("--skip", default="", help="contenders to leave out: hnsw,lancedb")
     parser.add_argument("--keep", action="store_true")
     small.add_ground_arguments(parser)
     return parser.parse_args()
@@ -102,6 +103,7 @@ def main():
     bench = db.Bench(args.conninfo, "s3v_local", False, args.keep)
     results = {"sets": {}, "goals": []}
     measure_peers.keep_parts_in(args.json + ".parts")
+    measure_peers.leave_out(word for word in args.skip.split(",") if word)
     if args.conninfo:
         small.prepare(bench)
         results["environment"] = small.environment(bench)

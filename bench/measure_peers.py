@@ -38,6 +38,12 @@ def say(text):
 
 
 _parts = None
+_left_out = []
+
+
+def leave_out(names):
+    """Contenders whose names hold one of these words are skipped from now on, and said to be."""
+    _left_out.extend(name.lower() for name in names)
 
 
 def keep_parts_in(path):
@@ -57,6 +63,8 @@ def attempt(name, call):
     say(f"{name} ...")
     started = time.monotonic()
     try:
+        if any(word in name.lower() for word in _left_out):
+            raise contest.Skipped("left out by --skip")
         figures = call() | {"wall_seconds_of_all": time.monotonic() - started}
         keep_part(name, figures)
         return figures
