@@ -23,6 +23,7 @@
 #include "query.h"
 #include "server.h"
 #include "source_scan.h"
+#include "sync.h"
 
 PG_FUNCTION_INFO_V1(s3v_check);
 
@@ -52,6 +53,13 @@ refuse_moments(const S3vQuery *query)
 				 errmsg("a column of index \"%s\" was dropped since this snapshot was taken",
 						get_rel_name(query->index->index_id)),
 				 errhint("Run s3v_check in a new transaction.")));
+	/* A TRUNCATE that this call waited for: every row would be missing in the table, and no log says so to this snapshot. */
+	if (!sync_knows_files(query->index->source, query->snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access: the source of index \"%s\" was rewritten by another transaction",
+						get_rel_name(query->index->index_id)),
+				 errhint("Run s3v_check again.")));
 }
 
 /* ---- pending rows -------------------------------------------------------------------------------------------------------- */

@@ -203,7 +203,7 @@ create_choose_dimensions(const Creation *creation, Relation rel)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("dimensions of column \"%s\" are not known", creation->vector_column),
-				 errdetail("Table \"%s\" has no row with a vector, and the column's type names no dimensions.",
+				 errdetail("No row of table \"%s\" has a vector that can be indexed, and the column's type names no dimensions.",
 						   RelationGetRelationName(rel)),
 				 errhint("Give them with options => '{\"dimensions\": 768}'.")));
 	return dimensions;

@@ -42,9 +42,8 @@ knows_file(Relation rel, Snapshot snapshot)
 	return known || !shown;
 }
 
-/* Of all that holds its rows. */
-static bool
-knows_files(Oid source, Snapshot snapshot)
+bool
+sync_knows_files(Oid source, Snapshot snapshot)
 {
 	bool		known = true;
 	ListCell   *cell;
@@ -81,7 +80,7 @@ rewritten_since(Oid index_id, const S3vVersion *latest)
 	bool		truncated = false;
 	Snapshot	snapshot;
 
-	if (index == NULL || knows_files(index->source, GetTransactionSnapshot()))
+	if (index == NULL || sync_knows_files(index->source, GetTransactionSnapshot()))
 		return false;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	catalog_log_scan(index, latest, snapshot, look_for_everything, &truncated);

@@ -54,7 +54,8 @@ class IndexBuild::Impl {
 
   void Add(ByteView key, std::span<const float> vector, ByteView metadata, Stop& stop) {
     CheckRow(options_, key, vector, metadata);
-    if (options_.metric == Metric::kInnerProduct) space_.norm_limit = std::max(space_.norm_limit, Norm(vector));
+    if (options_.metric == Metric::kInnerProduct)
+      space_.norm_limit = std::clamp(Norm(vector), space_.norm_limit, kMostNormLimit);
     rows_->Append(key, vector, metadata);
     if (rows_->rows() % 256 == 0) stop.Check();
     if (rows_->rows() % 1024 == 0) Tell("reading", rows_->rows(), 0);
@@ -153,8 +154,9 @@ class IndexBuild::Impl {
   }
 
   Calibration SampleQueries() {
-    // Each keeps its ranking of all lists until the rule is found.
-    const size_t fit = memory_ / 4 / (centroids_.list_count() * sizeof(RankedList));
+    // Each keeps its ranking of all lists until the rule is found, and its vector.
+    const size_t largest = std::max(centroids_.list_count() * sizeof(RankedList), space_.width() * sizeof(float));
+    const size_t fit = memory_ / 4 / largest;
     const uint64_t rows = rows_->rows();
     const uint64_t count = std::clamp(fit, kLeastCalibrationQueries, kCalibrationQueries);
     std::vector<uint64_t> numbers = SampleNumbers(rows, std::min(rows, count), random_);

@@ -67,14 +67,13 @@ class IndexUpdate::Impl {
 
   void Put(ByteView key, std::span<const float> vector, ByteView metadata, Stop& stop) {
     CheckRow(rules_, key, vector, metadata);
-    longest_ = std::max(longest_, Norm(vector));
+    longest_ = std::clamp(Norm(vector), longest_, kMostNormLimit);
     rows_.Append(key, vector, metadata);
     if (!is_planned_) {
       changed_.Add(key, true);
       ++changed_put_;
     }
     if (rows_.count() % 256 == 0) stop.Check();
-    if (rows_.count() % 1024 == 0) Tell("reading", rows_.count(), 0);
   }
 
   void Discard(const ObjectId& segment) {
@@ -360,7 +359,7 @@ class IndexUpdate::Impl {
   SortedKeys changed_;  // flagged: put
   SortedKeys again_;    // of lists that are split or dissolved
   std::unique_ptr<SortedKeys::Reader> again_reader_;
-  double longest_ = 0;  // norm of the rows put
+  double longest_ = 0;  // norm of the rows put, as far as an ip limit goes
   bool is_planned_ = false;
   uint64_t discarded_ = 0;    // entries
   uint64_t rows_before_ = 0;  // of the old version, without those of discarded segments

@@ -228,17 +228,18 @@ class LloydRun {
 }  // namespace
 
 std::vector<float> OriginOf(const RowSet& rows) {
-  constexpr size_t kMostRows = 4096;
+  constexpr size_t kMostRows = 101;
   const size_t step = std::max<size_t>((rows.size() + kMostRows - 1) / kMostRows, 1);
-  std::vector<double> sums(rows.width, 0.0);
-  size_t taken = 0;
-  for (size_t i = 0; i < rows.size(); i += step, ++taken) {
-    const std::span<const float> row = rows.row(i);
-    for (size_t j = 0; j < rows.width; ++j) sums[j] += row[j];
-  }
+  const size_t taken = (rows.size() + step - 1) / step;
   std::vector<float> origin(rows.width, 0.0f);
-  for (size_t j = 0; j < rows.width && taken > 0; ++j)
-    origin[j] = static_cast<float>(sums[j] / static_cast<double>(taken));
+  if (taken == 0) return origin;
+  std::vector<float> column(taken);
+  const auto middle = column.begin() + static_cast<ptrdiff_t>(taken / 2);
+  for (size_t j = 0; j < rows.width; ++j) {
+    for (size_t i = 0; i < taken; ++i) column[i] = rows.row(i * step)[j];
+    std::nth_element(column.begin(), middle, column.end());
+    origin[j] = *middle;
+  }
   return origin;
 }
 

@@ -21,7 +21,8 @@ struct RowSet {
   std::span<const float> row(size_t i) const { return matrix.subspan(size_t{numbers[i]} * width, width); }
 };
 
-// A point amid the rows: the mean of up to 4,096 of them. Zero for no rows.
+// A point amid the rows: in each column the median of up to 101 of them. Not the mean: one row far away would carry it
+// off, and all others would lose their digits. Zero for no rows.
 std::vector<float> OriginOf(const RowSet& rows);
 
 // out = row - origin: dense products of rows far from zero would lose the digits that matter.

@@ -13,6 +13,9 @@
 
 namespace s3v {
 
+// What an ip limit never exceeds: a float must hold it, and means of many rows that have it as their last element.
+inline constexpr double kMostNormLimit = 1e38;
+
 struct AssignmentSpace {
   Metric metric = Metric::kL2;
   size_t dimensions = 0;  // of the vectors as users know them

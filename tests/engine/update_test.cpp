@@ -125,6 +125,25 @@ TEST(Update, EndsWhenAskedToAndLeavesTheOldVersion) {
   index.ExpectWhole();
 }
 
+// Who puts rows tells of reading them, or two phases would take turns with every thousand rows.
+TEST(Update, TellsEachPhaseOnceAndLeavesReadingToItsCaller) {
+  const Table table = Clustered(4000, 16, 5, 1);
+  LivingIndex index(Options(16), Rows(table, Options(16), 0, 1000));
+  std::vector<std::string> phases;
+  NeverStop never;
+  IndexUpdate update(index.navigation, index.updates, *index.store, index.spill,
+                     [&](const char* phase, uint64_t, uint64_t) {
+                       if (phases.empty() || phases.back() != phase) phases.emplace_back(phase);
+                     });
+  for (size_t i = 1000; i < 4000; ++i)
+    update.Put(AsBytes(IntegerKey(static_cast<int64_t>(i))), table.row(i), {}, never);
+  EXPECT_TRUE(phases.empty());
+  update.Plan(never);
+  update.Finish(never);
+  EXPECT_EQ(std::set<std::string>(phases.begin(), phases.end()).size(), phases.size());
+  EXPECT_GE(phases.size(), 2U);
+}
+
 // ---- everything at once, against a model
 
 struct Shape {

@@ -150,6 +150,19 @@ TEST(Train, StandsOutliersAndHugeValues) {
   }
 }
 
+// Neither by the origin that is taken off all rows, nor by the mean of a list.
+TEST(Train, OneRowFarAwayCostsTheOthersNothing) {
+  constexpr size_t kWidth = 16;
+  Random random(11);
+  const std::vector<float> sample = Blobs(random, 2000, kWidth, 30, 3);
+  const double alone = MeanSquaredDistance(Trained(sample, kWidth, {.lists = 40}), sample);
+  for (const float far : {1e5f, 1e10f, 1e15f, 1e20f, 3e38f}) {
+    std::vector<float> with = sample;
+    for (size_t i = 0; i < kWidth; ++i) with.push_back(i % 3 == 0 ? -far : far);
+    EXPECT_LT(MeanSquaredDistance(Trained(with, kWidth, {.lists = 40}), sample), 1.25 * alone) << far;
+  }
+}
+
 // Rows far from the origin: |c|^2 - 2 x.c would drown their differences.
 TEST(Train, LosesNothingToAnOffset) {
   constexpr size_t kWidth = 32;

@@ -68,10 +68,10 @@ TEST(Lloyd, OfOneClusterIsTheMean) {
   EXPECT_EQ(result.centroids, (std::vector<float>{3, 6}));
 }
 
-TEST(OriginOf, IsTheMeanOfEvenlyTakenRows) {
-  const std::vector<float> matrix = {1, 2, 3, 6};
-  const std::vector<uint32_t> both = {0, 1};
-  EXPECT_EQ(OriginOf({matrix, 2, both}), (std::vector<float>{2, 4}));
+TEST(OriginOf, IsTheMedianOfEvenlyTakenRows) {
+  const std::vector<float> matrix = {1, 6, 3, 2, 3e38f, 4};
+  EXPECT_EQ(OriginOf({matrix, 2, AllNumbers(3)}), (std::vector<float>{3, 4}));
+  EXPECT_EQ(OriginOf({matrix, 2, AllNumbers(2)}), (std::vector<float>{3, 6}));
   EXPECT_EQ(OriginOf({matrix, 2, {}}), (std::vector<float>{0, 0}));
   const std::vector<float> many(100000, 7.0f);
   EXPECT_EQ(OriginOf({many, 1, AllNumbers(100000)}), (std::vector<float>{7}));
