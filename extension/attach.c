@@ -57,8 +57,8 @@ describe(Oid server, const char *remote_name)
 static void
 make_foreign_table(const char *schema, const char *name, const char *server_name, const char *remote_name, const s3v_remote_shape *shape)
 {
-	char	   *sql = psprintf("CREATE FOREIGN TABLE %s (key text, vector real[], metadata jsonb) SERVER %s"
-							   " OPTIONS (remote_index %s, metric '%s', dimensions '%d')",
+	char	   *sql = psprintf("CREATE FOREIGN TABLE %s (key pg_catalog.text, vector pg_catalog.float4[], metadata pg_catalog.jsonb)"
+							   " SERVER %s OPTIONS (remote_index %s, metric '%s', dimensions '%d')",
 							   quote_qualified_identifier(schema, name), quote_identifier(server_name),
 							   quote_literal_cstr(remote_name), shape->metric == S3V_COSINE ? "cosine" : "l2", (int) shape->dimensions);
 

@@ -143,6 +143,10 @@ extern Oid	catalog_create_log(Oid source);
  */
 extern void catalog_share_log(Oid source, Oid log);
 
+/* Who may do anything with a relation of ours besides its owner, and taking all of it away; also what default privileges brought in. */
+extern List *catalog_grantees(Oid relid);
+extern void catalog_revoke_all(Oid relid);
+
 /*
  * From enter to leave, work is done as the extension's owner, in a restricted operation with a pinned search_path. An error in
  * between needs no care: the end of the (sub)transaction puts everything back.

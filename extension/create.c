@@ -6,16 +6,15 @@
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -27,6 +26,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "create.h"
+#include "fault_point.h"
 #include "remote.h"
 #include "server.h"
 #include "settings.h"
@@ -131,6 +131,15 @@ read_arguments(FunctionCallInfo fcinfo)
 
 /* ---- making it ---- */
 
+/* Of the key's column as metadata. The server would cut off what makes a long name another one. */
+static char *
+second_name(const char *name)
+{
+	static const char suffix[] = " (metadata)";
+
+	return psprintf("%.*s%s", pg_mbcliplen(name, strlen(name), NAMEDATALEN - sizeof(suffix)), name, suffix);
+}
+
 /* As the caller, so that the server itself checks CREATE on the schema and USAGE on the server. */
 static Oid
 make_foreign_table(const Creation *creation, Relation rel)
@@ -156,7 +165,7 @@ make_foreign_table(const Creation *creation, Relation rel)
 
 		/* The key may be metadata too, so that filters can name it; a table cannot have the column twice. */
 		if (i >= 2 && strcmp(name, columns->key.name) == 0)
-			name = psprintf("%s (metadata)", name);
+			name = second_name(name);
 		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", quote_identifier(name), source_declared_type(column));
 	}
 	appendStringInfo(&sql, ") SERVER %s", quote_identifier(creation->server_name));
@@ -268,8 +277,9 @@ s3v_create_index(PG_FUNCTION_ARGS)
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(creation.source)), get_rel_name(creation.source));
 
 	/* Writers wait from here to the end of the transaction, readers never. A clean-up of unknown prefixes waits, too. */
-	LockDatabaseObject(ForeignServerRelationId, creation.server, 0, ShareLock);
+	server_lock_prefixes(ShareLock);
 	rel = relation_open(creation.source, ShareRowExclusiveLock);
+	FAULT_POINT("create.locked");
 	create_check_source(rel);
 	if (creation.key_column == NULL)
 		creation.key_column = create_primary_key_column(rel);
@@ -285,12 +295,15 @@ s3v_create_index(PG_FUNCTION_ARGS)
 							  creation.columns->key_kind, creation.options.index_options);
 
 	index_id = make_foreign_table(&creation, rel);
+	FAULT_POINT("create.table_made");
 	log = catalog_create_log(creation.source);
 	register_index(&creation, index_id, log);
 	if (creation.remote)
 		register_nonfilterable(index_id);
 	relation_close(rel, NoLock);
+	FAULT_POINT("create.registered");
 	catalog_install_capture(creation.source);
+	FAULT_POINT("create.triggers_made");
 	CommandCounterIncrement();
 	warn_of_publications();
 
@@ -299,6 +312,7 @@ s3v_create_index(PG_FUNCTION_ARGS)
 		S3vSyncRequest request = {.mode = SYNC_CHANGES, .wait = true, .creating = true};
 
 		(void) sync_index(index_id, &request);
+		FAULT_POINT("create.built");
 	}
 	PG_RETURN_OID(index_id);
 }

@@ -5,10 +5,12 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "catalog/pg_cast.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
@@ -232,6 +234,19 @@ filter_constant(Oid type, const JsonbValue *scalar, Datum *value)
 
 /* ---- types and their values ---- */
 
+/* Then "=" of that type may be taken for another type's, by way of a function of whoever made the type. */
+static bool
+has_implicit_cast(Oid type)
+{
+	CatCList   *casts = SearchSysCacheList1(CASTSOURCETARGET, ObjectIdGetDatum(type));
+	bool		found = false;
+
+	for (int i = 0; i < casts->n_members; i++)
+		found |= ((Form_pg_cast) GETSTRUCT(&casts->members[i]->tuple))->castcontext == COERCION_CODE_IMPLICIT;
+	ReleaseSysCacheList(casts);
+	return found;
+}
+
 Oid
 filter_compared_as(const S3vColumn *column)
 {
@@ -255,7 +270,7 @@ filter_compared_as(const S3vColumn *column)
 		case FLOAT4OID:
 			return FLOAT8OID;
 		default:
-			return column->base_type;
+			return type_is_enum(column->base_type) && has_implicit_cast(column->base_type) ? InvalidOid : column->base_type;
 	}
 }
 

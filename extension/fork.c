@@ -26,6 +26,7 @@
 #include "boundary.h"
 #include "catalog.h"
 #include "compat.h"
+#include "fault_point.h"
 #include "ownership.h"
 #include "progress.h"
 #include "remote.h"
@@ -167,6 +168,7 @@ copy_version(const Fork *fork)
 	else
 		boundary_check(call, code, &err);
 	progress_end();
+	FAULT_POINT("fork.copied");
 	ownership_record(fork->index_id, number);
 	ownership_verify(call, to, uuid, number);
 	return code == S3V_OK;
@@ -191,9 +193,11 @@ fork_index(Fork *fork)
 	/* Amazon S3 Vectors copies nothing. The number in the version row goes on there, in a chain that is empty. */
 	copied = built && !remote_server(fork->to) && copy_version(fork);
 	register_prefix(fork);
+	FAULT_POINT("fork.registered");
 	if (built)
 		leave_prefix(fork);
 	move_foreign_table(fork);
+	FAULT_POINT("fork.moved");
 	if (built && !copied)
 		build_anew(fork);
 	forget_history(fork);
@@ -215,9 +219,11 @@ s3v_fork(PG_FUNCTION_ARGS)
 	check_server(&fork);
 
 	/* A clean-up of unknown prefixes waits until ours is known; so do a DROP of the index, and of the server. */
-	LockDatabaseObject(ForeignServerRelationId, fork.to, 0, ShareLock);
+	server_lock_prefixes(ShareLock);
+	LockDatabaseObject(ForeignServerRelationId, fork.to, 0, AccessShareLock);
 	LockRelationOid(fork.index_id, ShareUpdateExclusiveLock);
 	(void) sync_lock(fork.index_id, true);
+	FAULT_POINT("fork.locked");
 	sync_check_isolation(fork.index_id);
 
 	PushActiveSnapshot(GetLatestSnapshot());

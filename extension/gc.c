@@ -6,13 +6,11 @@
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_foreign_server.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -27,6 +25,7 @@
 #include "boundary.h"
 #include "catalog.h"
 #include "compat.h"
+#include "fault_point.h"
 #include "guarded.h"
 #include "ownership.h"
 #include "retained.h"
@@ -84,6 +83,7 @@ collect_index(Collection *collection, Oid index_id)
 				(errmsg("skipping index \"%s\": a sync holds it", get_rel_name(index_id))));
 		return;
 	}
+	FAULT_POINT("collect.lock_checked");
 	if (!is_s3v_index(index_id))
 		return;					/* dropped meanwhile: its folder is handled with the unknown ones, next time */
 	PushActiveSnapshot(GetLatestSnapshot());
@@ -96,6 +96,7 @@ collect_index(Collection *collection, Oid index_id)
 	}
 	store = server_index_store(index_id);
 	number = ownership_claim(call, store, index->uuid, version->owner, false);
+	FAULT_POINT("collect.owner_checked");
 	retained = retained_read(index_id, collection->keep_seconds);
 	/* The versions that replaced what goes must be durable first: a crash would bring the old ones back. */
 	flush_all_wal();
@@ -116,6 +117,7 @@ collect_index(Collection *collection, Oid index_id)
 		boundary_check(call, code, &err);
 		retained_forget_expired(index_id, &retained);
 	}
+	FAULT_POINT("collect.collected");
 	ownership_record(index_id, number);
 	ownership_verify(call, store, index->uuid, number);
 	PopActiveSnapshot();
@@ -254,7 +256,8 @@ collect_unknown_prefixes(Collection *collection)
 	size_t		i;
 
 	/* Creations hold this lock in share mode until they commit: what is unknown now stays so. */
-	LockDatabaseObject(ForeignServerRelationId, collection->server, 0, ExclusiveLock);
+	server_lock_prefixes(ExclusiveLock);
+	FAULT_POINT("collect.server_locked");
 	store = server_store(collection->server, GetUserId());
 	boundary_check(call, s3v_store_indexes(boundary_env(call), store, &uuids, &count, &strange, &err), &err);
 	PG_TRY();

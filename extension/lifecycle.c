@@ -13,6 +13,7 @@
 #include "utils/uuid.h"
 
 #include "catalog.h"
+#include "fault_point.h"
 
 /* Ours to drop, whoever drops the index: no rights are asked, no event is told. */
 static void
@@ -94,9 +95,11 @@ catalog_forget(Oid index_id, const char *server_name)
 	if (index == NULL)
 		return;
 
+	FAULT_POINT("drop.locked");
 	delete_rows(index_id);
 	if (server_name != NULL)
 		leave_for_collection(index, server_name);
+	FAULT_POINT("drop.forgotten");
 	catalog_changed(index->source);
 	has_log = SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index->log));
 	if (catalog_indexes(index->source, NULL) != NIL)
@@ -107,6 +110,8 @@ catalog_forget(Oid index_id, const char *server_name)
 	}
 	if (has_source)
 		catalog_remove_capture(index->source);
+	FAULT_POINT("drop.capture_removed");
 	if (has_log)
 		drop_log(index->log);
+	FAULT_POINT("drop.log_dropped");
 }

@@ -57,37 +57,6 @@ widen_xid(TransactionId xid)
 
 /* ---- the table ---- */
 
-/* Roles that may do anything with the log, its owner left out; also those that default privileges brought in. */
-static List *
-roles_with_rights(Oid log)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(log));
-	Oid			owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	List	   *roles = NIL;
-	bool		is_null;
-	Datum		datum = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &is_null);
-
-	if (!is_null)
-	{
-		Acl		   *acl = DatumGetAclPCopy(datum);
-		AclItem    *items = ACL_DAT(acl);
-
-		for (int i = 0; i < ACL_NUM(acl); i++)
-		{
-			if (items[i].ai_grantee != owner)
-				roles = list_append_unique_oid(roles, items[i].ai_grantee);
-		}
-	}
-	ReleaseSysCache(tuple);
-	return roles;
-}
-
-static const char *
-quoted_role(Oid role)
-{
-	return role == ACL_ID_PUBLIC ? "PUBLIC" : quote_identifier(GetUserNameFromId(role, false));
-}
-
 static char *
 quoted_log(Oid log)
 {
@@ -99,18 +68,15 @@ catalog_share_log(Oid source, Oid log)
 {
 	Oid			source_owner = relation_owner(source);
 	List	   *roles;
-	ListCell   *cell;
 
 	if (!OidIsValid(source_owner) || !OidIsValid(relation_owner(log)))
 		return;
-	roles = roles_with_rights(log);
+	roles = catalog_grantees(log);
 	if (source_owner == relation_owner(log) ? roles == NIL : list_length(roles) == 1 && linitial_oid(roles) == source_owner)
 		return;
-	foreach(cell, roles)
-		catalog_execute(psprintf("REVOKE ALL ON TABLE %s FROM %s", quoted_log(log), quoted_role(lfirst_oid(cell))),
-						0, NULL, NULL, NULL, NULL);
+	catalog_revoke_all(log);
 	if (source_owner != relation_owner(log))
-		catalog_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", quoted_log(log), quoted_role(source_owner)),
+		catalog_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", quoted_log(log), quote_identifier(GetUserNameFromId(source_owner, false))),
 						0, NULL, NULL, NULL, NULL);
 }
 

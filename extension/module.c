@@ -4,6 +4,7 @@
 #include "fmgr.h"
 
 #include "compat.h"
+#include "fault_point.h"
 #include "settings.h"
 
 S3V_MODULE_MAGIC;
@@ -13,5 +14,6 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	FAULT_POINTS_DEFINE();
 	settings_define();
 }

@@ -23,7 +23,7 @@
  * Tokens of attempts whose outcome is not known, behind that of the last claim known to have succeeded. An attempt that failed
  * before its marker was written must not push the older one out, or we would take our own marker for a stranger's.
  */
-#define TOKENS_KEPT 8
+#define TOKENS_KEPT 64
 
 typedef struct Tokens
 {
@@ -158,6 +158,7 @@ ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 record
 	char		token[TOKEN_LENGTH + 1];
 	s3v_identity identity;
 	s3v_error	err;
+	s3v_code	code;
 	uint64_t	number = 0;
 	int			i;
 
@@ -177,8 +178,11 @@ ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 record
 
 	for (i = 0; i < known.count; i++)
 		pointers[i] = known.token[i];
-	boundary_check(call, s3v_owner_claim(boundary_env(call), store, uuid, recorded, pointers, known.count, &identity, token,
-										 adopt, &number, &err), &err);
+	code = s3v_owner_claim(boundary_env(call), store, uuid, recorded, pointers, known.count, &identity, token, adopt, &number, &err);
+	/* Its marker cannot be there. Many such attempts, as in an outage, must not push out one whose marker may be. */
+	if (code != S3V_OK && number == 0)
+		write_tokens(uuid, &known);
+	boundary_check(call, code, &err);
 
 	next.count = 1;
 	memcpy(next.token[0], token, sizeof(token));

@@ -14,6 +14,7 @@
 #include "utils/snapmgr.h"
 
 #include "boundary.h"
+#include "fault_point.h"
 #include "known.h"
 #include "partitions.h"
 #include "query.h"
@@ -39,6 +40,7 @@ query_open(const S3vQueryArgs *args)
 	query->to = args->query_count;
 	/* The index and its version, the log and the source are all read under this one snapshot. */
 	query->snapshot = GetActiveSnapshot();
+	FAULT_POINT("query.snapshot");
 
 	query->index = known->index;
 	query->columns_dropped = known_columns_differ(known, query->snapshot);
@@ -124,6 +126,7 @@ read_pending(S3vQuery *query)
 
 	if (!query->settings.eventual)
 		catalog_log_scan(query->index, query->version, query->snapshot, note_pending, pending);
+	FAULT_POINT("query.log_read");
 	return pending;
 }
 
@@ -348,6 +351,7 @@ static void
 answer_now(S3vQuery *query, const instr_time *start)
 {
 	query->version = catalog_version(query->index->index_id, query->snapshot);
+	FAULT_POINT("query.pointer_read");
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (!answer_from_matches(query, start))
@@ -392,6 +396,7 @@ query_run(const S3vQueryArgs *args)
 		answer_as_of(query, &start);
 	else
 		answer_now(query, &start);
+	FAULT_POINT("query.merged");
 	for (i = 0; i < args->query_count; i++)
 		hits_sort(&query->hits[i]);
 	query->work.ms_total = milliseconds_since(&start);

@@ -10,6 +10,7 @@
 #include "boundary.h"
 #include "query.h"
 #include "server.h"
+#include "settings.h"
 
 /*
  * Most source rows that one query reads for its candidates: four times those that a rerank by estimates alone would read (20, or twice k).
@@ -311,6 +312,22 @@ search_all(S3vQuery *query, s3v_store *store, const s3v_keys *pending, s3v_error
 	return code;
 }
 
+/* Without a cache, queries are right and slow: somebody must hear why, but not with every query. */
+static void
+warn_of_cache(void)
+{
+	static bool warned = false;
+
+	if (warned)
+		return;
+	warned = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_IO_ERROR),
+			 errmsg("could not write to the local cache in \"%s\"", s3v_setting_cache_dir),
+			 errdetail("Queries ask the store for what they need. This session does not repeat the warning."),
+			 errhint("Check that s3v.cache_dir is a directory of the server's own, and that its file system can be written to and has room.")));
+}
+
 void
 query_note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before)
 {
@@ -324,6 +341,8 @@ query_note_sent(S3vQueryWork *work, s3v_store *store, const s3v_counters *before
 	work->sent.bytes_read = now.bytes_read - before->bytes_read;
 	work->sent.retries = now.retries - before->retries;
 	work->sent.cache_hits = now.cache_hits - before->cache_hits;
+	if (now.cache_failures > before->cache_failures)
+		warn_of_cache();
 }
 
 const char *

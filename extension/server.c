@@ -2,12 +2,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_foreign_data_wrapper.h"
 #include "commands/defrem.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -18,6 +20,7 @@
 #include "boundary.h"
 #include "catalog.h"
 #include "compat.h"
+#include "fault_point.h"
 #include "server.h"
 #include "server_options.h"
 #include "settings.h"
@@ -70,6 +73,12 @@ server_wrapper(void)
 				 errmsg("extension \"s3v\" is not installed in this database"),
 				 errhint("Run CREATE EXTENSION s3v.")));
 	return wrapper;
+}
+
+void
+server_lock_prefixes(LOCKMODE lockmode)
+{
+	LockDatabaseObject(ForeignDataWrapperRelationId, server_wrapper(), 0, lockmode);
 }
 
 bool
@@ -240,6 +249,7 @@ open_store(const s3v_store_config *config, const char *text)
 		close_store(open);
 		boundary_raise(code, &err);
 	}
+	FAULT_POINTS_WATCH(open->store);
 	return open;
 }
 

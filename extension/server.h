@@ -4,6 +4,8 @@
 
 #include "postgres.h"
 
+#include "storage/lockdefs.h"
+
 #include "../src/api/s3v_c.h"
 
 /*
@@ -19,6 +21,12 @@ extern s3v_store *server_index_store(Oid index_id);
 
 /* The wrapper's oid; raises 42704 when the extension is not installed here. */
 extern Oid	server_wrapper(void);
+
+/*
+ * To the end of the transaction, for prefixes of all servers, as two of them may lead to one place: whoever makes one holds it in share
+ * mode until it is known, whoever deletes unknown ones exclusively.
+ */
+extern void server_lock_prefixes(LOCKMODE lockmode);
 
 /* True when the relation is a foreign table of this wrapper. */
 extern bool is_s3v_index(Oid relid);

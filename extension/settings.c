@@ -135,7 +135,8 @@ define_connection_settings(void)
 	DefineCustomStringVariable("s3v.allowed_endpoints",
 							   "Hosts that servers of roles other than superusers may name, separated by commas.",
 							   "Entries are host, host:port, *.suffix or *.suffix:port. Each one lets these roles send requests there "
-							   "from this machine; empty allows them no s3:// server.",
+							   "from this machine, but a name never to this machine itself, nor to where clouds keep credentials; "
+							   "empty allows them no s3:// server.",
 							   &s3v_setting_allowed_endpoints, "", PGC_SIGHUP, GUC_LIST_INPUT,
 							   endpoints_check, connection_string_changed, NULL);
 }

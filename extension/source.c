@@ -353,7 +353,7 @@ source_key_index(Relation rel, const S3vSource *source)
 		Form_pg_index form = index->rd_index;
 
 		if (index->rd_rel->relam == BTREE_AM_OID && form->indisunique && form->indisvalid && form->indnkeyatts == 1 &&
-			form->indkey.values[0] == source->key.attnum && RelationGetIndexPredicate(index) == NIL &&
+			form->indkey.values[0] == source->key.attnum && heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
 			finds_keys(index, source->key.base_type, collation))
 			found = RelationGetRelid(index);
 		index_close(index, AccessShareLock);

@@ -16,6 +16,7 @@
 #include "boundary.h"
 #include "columns.h"
 #include "compat.h"
+#include "fault_point.h"
 #include "ownership.h"
 #include "partitions.h"
 #include "progress.h"
@@ -142,7 +143,10 @@ void
 sync_claim(Sync *sync)
 {
 	if (sync->owner == 0)
+	{
 		sync->owner = ownership_claim(sync->call, sync->store, sync->index->uuid, sync->version->owner, false);
+		FAULT_POINT("sync.claimed");
+	}
 }
 
 static void
@@ -206,6 +210,7 @@ publish(Sync *sync, SyncOutcome outcome)
 		return;
 	if (sync->remote == NULL)
 		sync_consume_log(sync);
+	FAULT_POINT("sync.log_deleted");
 	if (sync->request->mode != SYNC_CHANGES)
 		sync_delete_stale_marks(sync);
 	if (sync->remote != NULL)
@@ -214,6 +219,7 @@ publish(Sync *sync, SyncOutcome outcome)
 		sync_publish_version(sync);
 	else
 		sync_publish_same_objects(sync);
+	FAULT_POINT("sync.pointer_written");
 	/* As late as we can: whoever took the prefix while we wrote must stop us. */
 	if (sync->owner != 0)
 		ownership_verify(sync->call, sync->store, sync->index->uuid, sync->owner);
@@ -255,7 +261,9 @@ unlock_tables(List *tables)
 
 /*
  * The source first, as whoever locks it for a TRUNCATE or DDL and syncs or drops the index then: no deadlock with them. But whoever waits
- * for another sync does not hold it: a DROP of the index, which has that lock, goes on to the source, for its triggers.
+ * for another sync does not hold it: a DROP of the index, which has that lock, goes on to the source, for its triggers. Nor does whoever
+ * waits for the foreign table, which a DROP of the index has from its beginning; a sync that looked at it later would wait for that DROP, and
+ * the DROP for the sync.
  */
 bool
 sync_lock(Oid index_id, bool wait)
@@ -267,12 +275,18 @@ sync_lock(Oid index_id, bool wait)
 
 		if (index != NULL)
 			tree = partitions_read(index->source, AccessShareLock);
-		if (catalog_lock_index(index_id, false))
-			return true;
+		if (ConditionalLockRelationOid(index_id, AccessShareLock))
+		{
+			if (catalog_lock_index(index_id, false))
+				return true;
+			UnlockRelationOid(index_id, AccessShareLock);
+		}
 		unlock_tables(tree.tables);
 		unlock_tables(tree.leaves);
 		if (!wait)
 			return false;
+		LockRelationOid(index_id, AccessShareLock);
+		UnlockRelationOid(index_id, AccessShareLock);
 		catalog_await_index(index_id);
 	}
 }
@@ -292,11 +306,13 @@ sync_index(Oid index_id, const S3vSyncRequest *request)
 		result.skipped = true;
 	else
 	{
+		FAULT_POINT("sync.locked");
 		/* The locks took in all invalidations, and the source cannot change shape any more; then, and only then, the snapshot. */
 		if (!request->creating)
 			sync_check_isolation(index_id);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		sync.snapshot = GetActiveSnapshot();
+		FAULT_POINT("sync.snapshot");
 		sync_under_snapshot(&sync, index_id, &result);
 		PopActiveSnapshot();
 	}

@@ -119,6 +119,12 @@ COMMENT ON FUNCTION s3v.price_replace() IS 'a new row of s3v.price takes the pla
 CREATE TRIGGER price_replace BEFORE INSERT ON s3v.price FOR EACH ROW EXECUTE FUNCTION s3v.price_replace();
 ALTER TABLE s3v.price ENABLE ALWAYS TRIGGER price_replace;
 
+-- Default privileges of whoever installs this have granted rights already, maybe; with that of a trigger on a table that is written as its owner,
+-- a superuser, anybody is one.
+CREATE FUNCTION s3v.revoke_defaults() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 's3v_revoke_defaults';
+SELECT s3v.revoke_defaults();
+DROP FUNCTION s3v.revoke_defaults();
+
 GRANT SELECT ON s3v.index, s3v.history, s3v.stale, s3v.dropped, s3v.price TO PUBLIC;
 GRANT SELECT (index_id, version, synced_at) ON s3v.version TO PUBLIC;     -- sizes tell of rows that policies may hide
 GRANT SELECT ON s3v.version TO pg_database_owner;                -- pg_dump by the database's owner reads it, and the next

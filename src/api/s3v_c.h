@@ -97,7 +97,8 @@ typedef struct s3v_counters {
   uint64_t bytes_read;
   uint64_t bytes_written;
   uint64_t retries;
-  uint64_t cache_hits; /* ranges and navigation objects that the local cache had */
+  uint64_t cache_hits;     /* ranges and navigation objects that the local cache had */
+  uint64_t cache_failures; /* times that the local cache could not write */
 } s3v_counters;
 void s3v_store_counters(const s3v_store *store, s3v_counters *counters);
 
@@ -405,7 +406,7 @@ typedef struct s3v_identity {
 /* A new random id: 32 digits and a NUL. */
 s3v_code s3v_random_id(char id[33], s3v_error *err);
 
-/* src/engine/ownership.h. */
+/* src/engine/ownership.h. After an error, *number is the one that may be claimed all the same, 0 when none can be. */
 s3v_code s3v_owner_claim(const s3v_env *env, s3v_store *store, const char *index_uuid, uint64_t recorded,
                          const char *const *known_tokens, size_t known_count, const s3v_identity *identity, const char *new_token,
                          int adopt, uint64_t *number, s3v_error *err);

@@ -129,7 +129,8 @@ void s3v_store_counters(const s3v_store* store, s3v_counters* counters) {
                .bytes_read = now.bytes_read,
                .bytes_written = now.bytes_written,
                .retries = now.retries,
-               .cache_hits = now.cache_hits};
+               .cache_hits = now.cache_hits,
+               .cache_failures = now.cache_failures};
 }
 
 s3v_code s3v_store_indexes(const s3v_env* env, s3v_store* store, char (**uuids)[37], size_t* count,
@@ -163,7 +164,9 @@ s3v_code s3v_owner_claim(const s3v_env* env, s3v_store* store, const char* index
                            .token = IdFrom(new_token)};
     std::vector<ObjectId> known;
     for (size_t i = 0; i < known_count; ++i) known.push_back(IdFrom(known_tokens[i]));
-    *number = ClaimOwnership(*store->objects, UuidFrom(index_uuid), recorded, known, mine, adopt != 0, stop);
+    *number = 0;
+    ClaimOwnership(*store->objects, UuidFrom(index_uuid), recorded, known, mine, adopt != 0, stop,
+                   [&](uint64_t tried) { *number = tried; });
     if (store->service != nullptr) RetireMarkers(*store->service, UuidFrom(index_uuid), *number, stop);
   });
 }

@@ -60,7 +60,8 @@ bool Exists(ObjectStore& store, const std::string& key, Stop& stop) {
 }  // namespace
 
 uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t recorded,
-                        std::span<const ObjectId> known_tokens, const OwnerMarker& mine, bool adopt, Stop& stop) {
+                        std::span<const ObjectId> known_tokens, const OwnerMarker& mine, bool adopt, Stop& stop,
+                        const std::function<void(uint64_t number)>& before_write) {
   const uint64_t head = FindHead(store, index, stop);
   // An empty chain holds nobody's objects: a first version, or a bucket that was emptied.
   if (head > 0 && !adopt) RequireOurs(store, index, head, recorded, known_tokens, mine, stop);
@@ -68,6 +69,7 @@ uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t reco
   OwnerMarker marker = mine;
   marker.number = std::max(head, recorded) + 1;
   const Bytes bytes = EncodeOwner(marker, index);
+  if (before_write) before_write(marker.number);
   const auto outcome = store.Put(OwnerKey(index, marker.number), bytes, ObjectStore::PutMode::kCreateOnly, stop);
   if (outcome == ObjectStore::PutOutcome::kAlreadyExists) {
     ThrowConflict(index, "Somebody else claimed owner marker " + std::to_string(marker.number) + " at the same time.");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "base/stop.h"
@@ -14,9 +15,11 @@ namespace s3v {
 // cluster's own attempts, which may have aborted. `mine` carries identity and the new token. Answers the number
 // claimed. Throws kConflict when the chain's head belongs to another identity, or to an attempt that is neither
 // recorded nor known, or when somebody else wins the number. With `adopt`, whatever the head is, the next number is
-// taken.
+// taken. `before_write` hears the number when its marker is about to be written: from then on, it may be there whatever
+// the call throws.
 uint64_t ClaimOwnership(ObjectStore& store, const ObjectId& index, uint64_t recorded,
-                        std::span<const ObjectId> known_tokens, const OwnerMarker& mine, bool adopt, Stop& stop);
+                        std::span<const ObjectId> known_tokens, const OwnerMarker& mine, bool adopt, Stop& stop,
+                        const std::function<void(uint64_t number)>& before_write = {});
 
 // Throws kConflict unless `number` is still the head of the chain.
 void VerifyOwnership(ObjectStore& store, const ObjectId& index, uint64_t number, Stop& stop);

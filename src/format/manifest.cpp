@@ -7,8 +7,6 @@
 namespace s3v {
 namespace {
 
-using nlohmann::json;
-
 // Numbers in the JSON would do; words are for the people who read it.
 constexpr std::string_view kMetrics[] = {"", "cosine", "l2", "ip"};
 constexpr std::string_view kKeyKinds[] = {"", "integer", "uuid", "text"};
@@ -23,11 +21,17 @@ Enum Named(const std::string_view (&names)[n], const JsonMembers& members, const
   members.Fail(std::string("member \"") + member + "\" is unknown: " + name);
 }
 
-json Described(const ObjectName& name) { return {{"id", IdText(name.id)}, {"length", name.length}}; }
+JsonValue Described(const std::string& name) { return JsonValue::Text(name); }
 
-json Described(const std::vector<ObjectName>& names) {
-  json described = json::array();
-  for (const ObjectName& name : names) described.push_back(Described(name));
+JsonValue Described(const ObjectName& name) {
+  return {.type = JsonValue::Type::kObject,
+          .members = {{"id", JsonValue::Text(IdText(name.id))}, {"length", JsonValue::Unsigned(name.length)}}};
+}
+
+template <class T>
+JsonValue Described(const std::vector<T>& all) {
+  JsonValue described{.type = JsonValue::Type::kArray};
+  for (const T& one : all) described.elements.push_back(Described(one));
   return described;
 }
 
@@ -35,36 +39,37 @@ ObjectName NameOf(const JsonMembers& described) {
   return {.id = described.Id("id"), .length = described.Unsigned("length")};
 }
 
-std::vector<ObjectName> NamesOf(const json& described, const std::string& key) {
+std::vector<ObjectName> NamesOf(const JsonValue::Array& described, const std::string& key) {
   std::vector<ObjectName> names;
-  for (const json& name : described) names.push_back(NameOf(JsonMembers(name, key)));
+  for (const JsonValue& name : described) names.push_back(NameOf(JsonMembers(name, key)));
   return names;
 }
 
 }  // namespace
 
 Bytes EncodeManifest(const Manifest& manifest) {
-  const json text = {
-      {"metric", kMetrics[static_cast<size_t>(manifest.metric)]},
-      {"dimensions", manifest.dimensions},
-      {"key_kind", kKeyKinds[static_cast<size_t>(manifest.key_kind)]},
-      {"bits", manifest.bits},
-      {"raw", kRawPlanes[static_cast<size_t>(manifest.raw)]},
-      {"duplicates", manifest.has_duplicates},
-      {"metadata_columns", manifest.metadata_columns},
-      {"rows", manifest.rows},
-      {"entries", manifest.entries},
-      {"lists", manifest.lists},
-      {"base", Described(manifest.base)},
-      {"deltas", Described(manifest.deltas)},
-      {"segments", Described(manifest.segments)},
-      {"created", manifest.created},
-  };
-  return EncodeJsonObject({.kind = 'M', .index = manifest.index, .object = manifest.id}, text);
+  const JsonValue text{.type = JsonValue::Type::kObject,
+                       .members = {
+                           {"metric", JsonValue::Text(kMetrics[static_cast<size_t>(manifest.metric)])},
+                           {"dimensions", JsonValue::Unsigned(manifest.dimensions)},
+                           {"key_kind", JsonValue::Text(kKeyKinds[static_cast<size_t>(manifest.key_kind)])},
+                           {"bits", JsonValue::Integer(manifest.bits)},
+                           {"raw", JsonValue::Text(kRawPlanes[static_cast<size_t>(manifest.raw)])},
+                           {"duplicates", JsonValue::Boolean(manifest.has_duplicates)},
+                           {"metadata_columns", Described(manifest.metadata_columns)},
+                           {"rows", JsonValue::Unsigned(manifest.rows)},
+                           {"entries", JsonValue::Unsigned(manifest.entries)},
+                           {"lists", JsonValue::Unsigned(manifest.lists)},
+                           {"base", Described(manifest.base)},
+                           {"deltas", Described(manifest.deltas)},
+                           {"segments", Described(manifest.segments)},
+                           {"created", JsonValue::Integer(manifest.created)},
+                       }};
+  return EncodeJsonObject({.kind = 'M', .index = manifest.index, .object = manifest.id}, WriteJson(text));
 }
 
 Manifest DecodeManifest(ByteView object, const ObjectId& index, const ObjectId& id, const std::string& key) {
-  const json text = DecodeJsonObject(object, {.kind = 'M', .index = index, .object = id}, key);
+  const JsonValue text = DecodeJsonObject(object, {.kind = 'M', .index = index, .object = id}, key);
   const JsonMembers members(text, key);
   Manifest manifest;
   manifest.index = index;
@@ -76,9 +81,9 @@ Manifest DecodeManifest(ByteView object, const ObjectId& index, const ObjectId& 
   if (manifest.bits < 1) members.Fail("codes of 0 bits");
   manifest.raw = Named<RawPlane>(kRawPlanes, members, "raw");
   manifest.has_duplicates = members.Flag("duplicates");
-  for (const json& column : members.Array("metadata_columns")) {
-    if (!column.is_string()) members.Fail("the name of a metadata column is no text");
-    manifest.metadata_columns.push_back(column.get<std::string>());
+  for (const JsonValue& column : members.Array("metadata_columns")) {
+    if (column.type != JsonValue::Type::kText) members.Fail("the name of a metadata column is no text");
+    manifest.metadata_columns.push_back(column.text);
   }
   manifest.rows = members.Unsigned("rows");
   manifest.entries = members.Unsigned("entries");

@@ -26,18 +26,21 @@ ObjectId NumberAsId(uint64_t number) {
 }  // namespace
 
 Bytes EncodeOwner(const OwnerMarker& marker, const ObjectId& index) {
-  const nlohmann::json text = {
-      {"number", marker.number},       {"system_identifier", marker.system_identifier},
-      {"database", marker.database},   {"timeline", marker.timeline},
-      {"token", IdText(marker.token)},
-  };
-  return EncodeJsonObject({.kind = 'O', .index = index, .object = NumberAsId(marker.number)}, text);
+  const JsonValue text{.type = JsonValue::Type::kObject,
+                       .members = {
+                           {"number", JsonValue::Unsigned(marker.number)},
+                           {"system_identifier", JsonValue::Unsigned(marker.system_identifier)},
+                           {"database", JsonValue::Unsigned(marker.database)},
+                           {"timeline", JsonValue::Unsigned(marker.timeline)},
+                           {"token", JsonValue::Text(IdText(marker.token))},
+                       }};
+  return EncodeJsonObject({.kind = 'O', .index = index, .object = NumberAsId(marker.number)}, WriteJson(text));
 }
 
 OwnerMarker DecodeOwner(ByteView object, const ObjectId& index, uint64_t number, const std::string& key) {
   const ObjectHeader expected{
       .kind = 'O', .format = FormatToExpect(object), .index = index, .object = NumberAsId(number)};
-  const nlohmann::json text = DecodeJsonObject(object, expected, key);
+  const JsonValue text = DecodeJsonObject(object, expected, key);
   const JsonMembers members(text, key);
   OwnerMarker marker;
   marker.number = members.Unsigned("number");

@@ -154,6 +154,11 @@ bool IsLoopbackHost(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), &parsed) == 1 && IsLoopback4(ntohl(parsed.s_addr));
 }
 
+bool IsFixedHost(const std::string& host) {
+  in_addr parsed;
+  return host.starts_with('[') || inet_pton(AF_INET, host.c_str(), &parsed) == 1 || IsLoopbackHost(host);
+}
+
 bool MatchesAny(const Endpoint& endpoint, const std::vector<std::string>& patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& written) {
     const std::string pattern = LowerCase(written);

@@ -27,6 +27,10 @@ Endpoint ParseEndpoint(const std::string& text);
 // are not, because a name can change.
 bool IsLoopbackHost(const std::string& host);
 
+// Is the host an address, or loopback by its spelling? Whoever lists such a host means that address; of other names
+// somebody else says where they lead.
+bool IsFixedHost(const std::string& host);
+
 // Does one of the patterns name this endpoint: "host", "host:port", "*.suffix", "*.suffix:port"?
 bool MatchesAny(const Endpoint& endpoint, const std::vector<std::string>& patterns);
 

@@ -147,7 +147,9 @@ void Transfer::SetRequest() {
 HttpResponse Transfer::TakeResponse(CURLcode result) {
   request_.sink = nullptr;
   if (failure_) std::rethrow_exception(failure_);
-  if (result == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+  // libcurl reports a header line beyond its own limit, of some 100 kB, as want of memory.
+  too_large_ |= result == CURLE_OUT_OF_MEMORY && response_.times_sent > 0 && !headers_ended_;
+  if (result == CURLE_OUT_OF_MEMORY && !too_large_) throw std::bad_alloc();
   response_.transport = Judge(result);
   if (!refused_address_.empty() && response_.transport == Transport::kAddressRefused) {
     response_.transport_error = "address " + refused_address_ + " is not allowed";

@@ -23,6 +23,11 @@ bool CacheWriter::Pause() {
   return false;
 }
 
+bool CacheWriter::Fail() {
+  ++failures_;
+  return Pause();
+}
+
 PackDraft CacheWriter::NewDraft() {
   const int64_t now = clock_.SteadyMillis();
   if (is_paused_ && now < write_again_ms_) return {};
@@ -41,12 +46,12 @@ PackDraft CacheWriter::NewDraft() {
   if (draft.file) {
     draft.directory.id = RandomId();
   } else {
-    Pause();
+    Fail();
   }
   return draft;
 }
 
-bool CacheWriter::Write(PackDraft* draft, ByteView bytes) { return draft->file->Write(bytes) || Pause(); }
+bool CacheWriter::Write(PackDraft* draft, ByteView bytes) { return draft->file->Write(bytes) || Fail(); }
 
 bool CacheWriter::Publish(PackDraft* draft) {
   PackDirectory& directory = draft->directory;
@@ -62,10 +67,10 @@ bool CacheWriter::Publish(PackDraft* draft) {
   if (!is_sound || contents_.held_bytes() + needed > max_bytes_) {
     if (!contents_.MakeRoom(*lock, needed, max_bytes_)) return Pause();
   }
-  if (!draft->file->RenameTo(CacheFileName(CacheFile::kPack, directory.id))) return false;
+  if (!draft->file->RenameTo(CacheFileName(CacheFile::kPack, directory.id))) return Fail();
   if (contents_.Append(*lock, directory)) return true;
   directory_.Unlink(CacheFile::kPack, directory.id);
-  return Pause();
+  return Fail();
 }
 
 void WaveDraft::Add(PackEntry range, ByteView bytes, uint64_t limit) {

@@ -36,9 +36,11 @@ class CacheWriter {
 
   CacheContents& contents() { return contents_; }
   uint64_t max_bytes() const { return max_bytes_; }
+  uint64_t failures() const { return failures_; }
 
  private:
   bool Pause();  // false
+  bool Fail();   // false; the file system refused
 
   CacheDirectory& directory_;
   CacheContents& contents_;
@@ -48,6 +50,7 @@ class CacheWriter {
   int64_t swept_ms_ = 0;
   bool is_paused_ = false;
   int64_t write_again_ms_ = 0;
+  uint64_t failures_ = 0;
 };
 
 // What one wave brings, or one object.

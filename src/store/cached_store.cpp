@@ -102,6 +102,7 @@ class CachedStore final : public ObjectStore {
   const StoreCounters& counters() const override {
     counters_ = store_->counters();
     counters_.cache_hits += hits_;
+    counters_.cache_failures = cache_.write_failures();
     return counters_;
   }
 

@@ -7,7 +7,7 @@
 namespace s3v {
 
 HttpOptions HttpOptionsOf(const StoreConfig& config, const Endpoint& endpoint) {
-  const bool is_listed = MatchesAny(endpoint, config.allowed_endpoints);
+  const bool is_listed = IsFixedHost(endpoint.host) && MatchesAny(endpoint, config.allowed_endpoints);
   return {.ca_file = config.ca_file,
           .allow_plain = !endpoint.is_https,
           .only_loopback = !endpoint.is_https && !config.allow_http,
@@ -26,7 +26,9 @@ uint64_t JitterSeed() {
 
 std::string TransportHint(Transport transport) {
   if (transport == Transport::kAddressRefused) {
-    return "Only a superuser can allow this endpoint, in s3v.allowed_endpoints.";
+    return "Only a superuser can allow this address, by listing it in s3v.allowed_endpoints, and only where the "
+           "endpoint "
+           "is that address.";
   }
   if (transport == Transport::kUntrusted) return "Set the server's option ca_file if its certificate is private.";
   return {};

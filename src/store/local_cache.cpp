@@ -372,6 +372,8 @@ uint64_t LocalCache::free_bytes() {
   return impl_->writer().max_bytes() > held ? impl_->writer().max_bytes() - held : 0;
 }
 
+uint64_t LocalCache::write_failures() const { return impl_->writer().failures(); }
+
 uint64_t LocalCache::held_bytes() {
   uint64_t held = 0;
   Quietly([&] {

@@ -74,6 +74,8 @@ class LocalCache {
   // Bytes that may still be written before something must go; and what is held, as far as this process knows.
   uint64_t free_bytes();
   uint64_t held_bytes();
+  // How often the file system refused to keep something; after each time nothing is tried for a while.
+  uint64_t write_failures() const;
 
  private:
   class Impl;

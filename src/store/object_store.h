@@ -40,7 +40,8 @@ struct StoreCounters {
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
   uint64_t retries = 0;
-  uint64_t cache_hits = 0;  // ranges and navigation objects that the local cache had
+  uint64_t cache_hits = 0;      // ranges and navigation objects that the local cache had
+  uint64_t cache_failures = 0;  // times that the local cache could not write
 };
 
 // Bytes of a whole object, in memory or mapped; gone with the last owner.

@@ -7,6 +7,8 @@
 namespace s3v {
 namespace {
 
+constexpr uint64_t kMaxErrorDocument = 64 * 1024;
+
 struct ContentRange {
   uint64_t first = 0;
   uint64_t last = 0;
@@ -74,7 +76,11 @@ void RangeReader::Begin(const HttpResponse& head) {
 bool RangeReader::Take(const HttpResponse& head, ByteView piece) {
   if (!has_begun_) Begin(head);
   if (!problem_.empty()) return false;
-  if (is_too_short_) return false;
+  if (is_too_short_) {
+    const bool may_be_error = head.status == 200 && end_ <= kMaxErrorDocument && piece.size() <= end_ - bytes_.size();
+    if (may_be_error) Append(bytes_, piece);
+    return may_be_error;
+  }
   if (piece.size() > end_ - position_) {
     problem_ = "the answer is longer than it says";
     return false;

@@ -20,7 +20,7 @@ class RangeReader {
   // False: nothing more is needed, or nothing good will come.
   bool Take(const HttpResponse& head, ByteView piece);
   // After the answer ended: why it is of no use; nothing if bytes() holds the range or is_too_short() says that the
-  // object ends before it does.
+  // object ends before it does. Then bytes() holds what a 200 brought, if that is short enough to be an error document.
   std::optional<std::string> Problem(const HttpResponse& head);
 
   bool is_too_short() const { return is_too_short_; }

@@ -138,7 +138,10 @@ class S3Store final : public ObjectStore {
     call.sink = [reader](const HttpResponse& head, ByteView piece) { return reader->Take(head, piece); };
     call.accept = [reader, &request, ranges, &sink](HttpResponse& response) -> std::optional<std::string> {
       if (auto problem = reader->Problem(response)) return problem;
-      if (reader->is_too_short()) ThrowShorter(request);
+      if (reader->is_too_short()) {
+        if (const auto document = ParseS3Error(reader->bytes())) return "code " + document->code + " in a success";
+        ThrowShorter(request);
+      }
       HandOut(request, ranges, reader->bytes(), sink);
       reader->Reset();  // the memory of a large wave is given back as it goes
       return std::nullopt;

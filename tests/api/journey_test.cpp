@@ -246,6 +246,7 @@ TEST_F(Journey, OwnCollectAndDrop) {
   EXPECT_EQ(number, 1U);
   EXPECT_EQ(s3v_owner_claim(&server_.env, store_, kUuid, 1, nullptr, 0, &stranger, second, 0, &number, &err_),
             S3V_CONFLICT);
+  EXPECT_EQ(number, 0U) << "refused before it wrote";
   EXPECT_STRNE(err_.hint, "");
   const char* known[] = {first};
   ASSERT_EQ(s3v_owner_claim(&server_.env, store_, kUuid, 0, known, 1, &identity, second, 0, &number, &err_), S3V_OK);

@@ -152,6 +152,21 @@ TEST_F(Ownership, OtherNamesInTheFolderDoNotCount) {
   EXPECT_EQ(Claim(0, {}, Identity(1)), 1U);
 }
 
+TEST_F(Ownership, WhoIsRefusedOrCutOffBeforeWritingHearsNoNumber) {
+  std::vector<uint64_t> heard;
+  const auto claim = [&](ObjectStore& store, const OwnerMarker& mine) {
+    ClaimOwnership(store, kIndex, 0, {}, mine, false, stop_, [&](uint64_t number) { heard.push_back(number); });
+  };
+  FaultyStore faulty(MakeMemoryStore());
+  faulty.FailingAt(0, FaultyStore::When::kBefore);  // the listing
+  EXPECT_THROW(claim(faulty, Identity(1)), Error);
+  EXPECT_THAT(heard, ::testing::IsEmpty());
+  claim(*store_, Identity(1));
+  EXPECT_THAT(heard, ::testing::ElementsAre(1U));
+  EXPECT_THROW(claim(*store_, Identity(2)), Error);
+  EXPECT_THAT(heard, ::testing::ElementsAre(1U));
+}
+
 TEST_F(Ownership, FailureAtEveryCallNeverClaimsTwice) {
   const std::vector<ObjectId> first = {{1}};
   const std::vector<ObjectId> both = {{1}, {2}};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "format/json_object.h"
 #include "format/samples.h"
 
@@ -18,12 +20,12 @@ const std::string kKey = "manifest";
 Manifest Decode(const Bytes& bytes) { return DecodeManifest(bytes, kSampleIndex, kSampleObject, kKey); }
 
 json SampleText() {
-  return DecodeJsonObject(EncodeManifest(SampleManifest()),
-                          {.kind = 'M', .index = kSampleIndex, .object = kSampleObject}, kKey);
+  const Bytes bytes = EncodeManifest(SampleManifest());
+  return json::parse(JsonTextOf(bytes, {.kind = 'M', .index = kSampleIndex, .object = kSampleObject}, kKey));
 }
 
 Code CodeOf(const json& text) {
-  const Bytes bytes = EncodeJsonObject({.kind = 'M', .index = kSampleIndex, .object = kSampleObject}, text);
+  const Bytes bytes = EncodeJsonObject({.kind = 'M', .index = kSampleIndex, .object = kSampleObject}, text.dump());
   try {
     Decode(bytes);
   } catch (const Error& error) {

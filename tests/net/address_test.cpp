@@ -76,6 +76,17 @@ TEST(Endpoint, LoopbackBySpelling) {
   }
 }
 
+TEST(Endpoint, FixedBySpelling) {
+  for (const char* host :
+       {"localhost", "s3.localhost", "127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[2001:db8::1]"}) {
+    EXPECT_TRUE(IsFixedHost(host)) << host;
+  }
+  for (const char* host :
+       {"example.com", "127.0.0.1.example.com", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "1.2.3.4.5"}) {
+    EXPECT_FALSE(IsFixedHost(host)) << host;
+  }
+}
+
 TEST(Endpoint, MatchesPatterns) {
   const Endpoint endpoint = ParseEndpoint("https://store.example.com:9000");
   EXPECT_TRUE(MatchesAny(endpoint, {"other", "store.example.com"}));

@@ -110,6 +110,15 @@ TEST(Http, EndlessHeadersAreRefused) {
   EXPECT_LT(exchange.last().headers.size(), 2000u);
 }
 
+TEST(Http, AHeaderLineBeyondLibcurlsOwnLimitIsRefused) {
+  HttpServer server(
+      [](const ServedRequest&, int) { return Answer(200, "x", "X-Filler: " + std::string(1 << 20, 'h') + "\r\n"); });
+  HttpClient client(Plain(), SystemClock());
+  OneRequest exchange(Get(server.url()));
+  Perform(client, {&exchange});
+  EXPECT_EQ(exchange.last().transport, Transport::kTooLarge);
+}
+
 TEST(Http, TheDeadlineReachesWhatIsUnderWayAndWhatIsNot) {
   HttpServer server([](const ServedRequest&, int) { return ServedAnswer{.bytes = "", .then = Then::kHang}; });
   HttpOptions options = Plain();

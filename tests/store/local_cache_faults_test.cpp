@@ -87,6 +87,7 @@ TEST_F(LocalCacheFaults, AFullDiskKeepsNothingForAWhile) {
   setrlimit(RLIMIT_FSIZE, &tight);
   Keep(cache.get(), {kRange});
   setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(cache->write_failures(), 1u);
   EXPECT_FALSE(Has(cache.get(), kRange));
   EXPECT_TRUE(Has(cache.get(), kOther));
   EXPECT_THAT(directory_.Files("tmp/"), IsEmpty());
@@ -96,6 +97,7 @@ TEST_F(LocalCacheFaults, AFullDiskKeepsNothingForAWhile) {
   Wait(1);
   Keep(cache.get(), {kRange});
   EXPECT_TRUE(Has(cache.get(), kRange));
+  EXPECT_EQ(cache->write_failures(), 1u);
 }
 
 TEST_F(LocalCacheFaults, AJournalThatCannotGrowLosesNothing) {

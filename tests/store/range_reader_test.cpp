@@ -75,6 +75,19 @@ TEST(RangeReader, AnObjectThatEndsBeforeTheRangeIsTooShort) {
   EXPECT_TRUE(of_whole.is_too_short());
 }
 
+TEST(RangeReader, AShortAnswerThatMayBeAnErrorDocumentIsKept) {
+  RangeReader reader(90, 20);
+  const HttpResponse head = Head(200, {{"content-length", "7"}});
+  EXPECT_TRUE(reader.Take(head, AsBytes("<Err")));
+  EXPECT_TRUE(reader.Take(head, AsBytes("or>")));
+  EXPECT_TRUE(reader.is_too_short());
+  EXPECT_EQ(AsText(reader.bytes()), "<Error>");
+  EXPECT_FALSE(reader.Take(head, AsBytes("and more than it says")));
+  RangeReader large(1 << 20, 20);
+  EXPECT_FALSE(large.Take(Head(200, {{"content-length", "65537"}}), AsBytes("<Error>")));
+  EXPECT_TRUE(large.bytes().empty());
+}
+
 TEST(RangeReader, WhatCannotBeTrustedIsAProblem) {
   const std::vector<HttpResponse> heads = {
       Head(206, {}),

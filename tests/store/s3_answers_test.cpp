@@ -74,6 +74,17 @@ TEST(S3Store, AnObjectThatEndsEarlyIsCorrupted) {
   EXPECT_EQ(beyond.server.requests().size(), 1u);
 }
 
+TEST(S3Store, AnErrorDocumentInPlaceOfARangeIsThatError) {
+  Fixture once([](const ServedRequest&, int n) {
+    return n == 0 ? Answer(200, S3ErrorXml("SlowDown")) : Partial("3456", "bytes 300-303/400");
+  });
+  EXPECT_EQ(once.GetRange("k", 300, 4), "3456");
+  Fixture always([](const ServedRequest&, int) { return Answer(200, S3ErrorXml("SlowDown")); });
+  const Error error = ErrorOf([&] { always.GetRange("k", 300, 4); });
+  EXPECT_EQ(error.code(), Code::kUnavailable);
+  EXPECT_THAT(error.detail(), HasSubstr("code SlowDown in a success"));
+}
+
 TEST(S3Store, AnEncodedBodyIsRefused) {
   Fixture fixture([](const ServedRequest& request, int) {
     const bool ranged = request.headers.contains("range");

@@ -393,6 +393,14 @@ TEST(S3Store, SpecialAddressesAreRefusedUnlessListed) {
   EXPECT_EQ(server.connections(), 0);
   config.allowed_endpoints = {"127.0.0.1:" + std::to_string(server.port())};
   EXPECT_EQ(MakeS3Store(config)->Get("k", 10, never), Bytes{'x'});
+
+  // A name leads wherever somebody else says: listing it lists no address. To libcurl this one is 127.0.0.1.
+  config = ConfigFor("http://2130706433:" + std::to_string(server.port()));
+  config.allow_http = true;
+  config.check_address = true;
+  config.allowed_endpoints = {"2130706433"};
+  EXPECT_EQ(ErrorOf([&] { MakeS3Store(config)->Get("k", 10, never); }).code(), Code::kPermissionDenied);
+  EXPECT_EQ(server.connections(), 1);
 }
 
 }  // namespace

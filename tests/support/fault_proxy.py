@@ -2,38 +2,55 @@
 """A loopback HTTP proxy between s3v and an S3 server, which logs every request and breaks some on purpose.
 
     fault_proxy.py --listen 17500 --upstream 17480 --control 17501 --log requests.jsonl
-                   [--rule 'verb=GET,fault=503,nth=2']... [--seed 1] [--tls-cert FILE --tls-key FILE]
+                   [--rule 'verb=GET,fault=503,nth=2']... [--seed 1] [--tls-cert FILE --tls-key FILE [--tls-max 1.1]]
 
 The port 0 for --listen or --control takes a free one; once ready, one line of JSON on standard output names them.
 
 Requests and answers pass unchanged (Host too, so signatures hold); one request at a time on each connection, which is
 kept as long as both sides keep theirs. The log has one JSON object a line for every request, written when it is over:
 n (from 1), t (seconds since the start), ms, verb, path, query, range, request_bytes, status, bytes (of the body sent to
-the client), fault (or null). Status 0: no answer was sent.
+the client), fault (or null), server (the status by which the server answered), sha256 (of the request's body, as the
+client says), deleted (keys that a DeleteObjects names). Status 0: no answer was sent; server 0: it was not asked.
+
+Faults that change what is signed need the secret of the key that requests are signed with, in S3V_PROXY_SECRET_KEY.
 
 A rule has conditions, all of which must hold, and one fault; the first rule that fits is the one that acts.
 
     verb=GET        the method
     key=TEXT        the path (percent-encoded, as sent) contains TEXT
+    query=TEXT      the query string contains TEXT (list-type: LIST; delete: DeleteObjects)
     range=1         only requests with a Range header
     nth=N           only the N-th request (from 1) that fits the conditions before; times=M: and the M-1 after it
     every=N         every N-th request that fits
     chance=0.1      at random, from --seed
 
-    fault=503       answer with this status and an S3 error document; the server is not asked
-    fault=after500  the server is asked and acts, the client hears 500
-    fault=reset     RST before anything reaches the server
+    fault=503       answer with this status and an S3 error document, of code=TEXT; retry_after=N adds that header
+    fault=error     200 with an S3 error document, of code=TEXT
+    fault=denied    DeleteObjects is answered with one <Error> of code=TEXT for each key (first=1: for the first alone)
+    fault=redirect  307 to another host, without TLS
+    fault=skew      as a server whose clock is seconds=N off ours answers: 403 RequestTimeTooSkewed unless the request's
+                    date is near its clock; its Date header says what that is. date=TEXT: that header, and always 403
+    fault=expired   400 ExpiredToken
+      These answers are made up. Without asked=1, the server does not hear of the request; with it, it has acted.
+    fault=after500  500,asked=1
+    fault=reset     RST before anything reaches the server (at=N: after N bytes of the request's body)
     fault=reset_after  the server is asked and acts, the client gets RST
-    fault=cut,at=N  the answer's body ends after N bytes, with the connection
+    fault=cut,at=N  the answer's body ends after N bytes (-N: that many before its end), with the connection
     fault=stall     nothing more is sent until the client goes (at=N: after N bytes of the body)
     fault=stall_after   the server is asked and acts, nothing is sent until the client goes
+    fault=close,ms=N    after a whole answer the connection is not used again, and closed that much later
     fault=flip,at=N     byte N of the body is inverted
     fault=delay,ms=N    wait, then go on as without a rule
     fault=drip,rate=N   the body comes with N bytes a second
     fault=norange   the Range header is taken away: the server answers 200 with the whole object
-    fault=redirect  307 to another host
-    fault=skew      403 RequestTimeTooSkewed
-    fault=expired   400 ExpiredToken
+    fault=swap      the range before the one asked for (the one behind, at the start), as if it were that one; with=PATH:
+                    the same range of another object
+    fault=head,kind=KIND   the head of the answer lies: wrong_range, no_range, etag, no_length, longer, encoded
+    fault=huge,kind=KIND   an answer that is too large: body (10 GB), chunked (without end), line (a header of 1 MB),
+                    headers (without end)
+    fault=list,kind=KIND   a LIST that lies: repeat (more pages, by one token for ever), endless (by new ones), half (every second
+                    object but the markers is left out), first (half of them come, as if it were all), odd (with keys that nobody wrote), stale (with objects that are gone)
+    fault=noif      the If-None-Match header is taken away
 
 Control, by any HTTP client:  GET /rules (with the number of hits)   PUT /rules (one rule a line; replaces all)
     GET /requests (how many so far)   DELETE /rules   DELETE /log (empties it and begins to count anew)
@@ -41,23 +58,22 @@ Control, by any HTTP client:  GET /rules (with the number of hits)   PUT /rules 
 import argparse
 import asyncio
 import json
+import os
 import random
 import socket
 import ssl
 import struct
 import sys
 import time
-from urllib.parse import urlsplit
 
-ERROR_DOCUMENT = ('<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code>'
-                  '<Message>injected</Message><RequestId>fault-proxy</RequestId></Error>')
-S3_CODES = {400: 'ExpiredToken', 403: 'AccessDenied', 404: 'NoSuchKey', 409: 'ConditionalRequestConflict',
-            412: 'PreconditionFailed', 429: 'SlowDown', 500: 'InternalError', 503: 'SlowDown'}
+import fault_answers
+from fault_answers import Message, Request
+
 PIECE = 65536
-NUMBERS = {'nth', 'times', 'every', 'at', 'ms', 'rate', 'range'}
-WORDS = {'verb', 'key', 'fault'}
-FAULTS = {'after500', 'reset', 'reset_after', 'cut', 'stall', 'stall_after', 'flip', 'delay', 'drip', 'norange', 'redirect', 'skew',
-          'expired'}
+NUMBERS = {'nth', 'times', 'every', 'at', 'ms', 'rate', 'range', 'retry_after', 'seconds', 'asked', 'first'}
+WORDS = {'verb', 'key', 'query', 'fault', 'code', 'kind', 'with', 'date'}
+FAULTS = fault_answers.MADE_UP | fault_answers.CHANGED | {
+    'none', 'reset', 'reset_after', 'cut', 'stall', 'stall_after', 'close', 'flip', 'delay', 'drip', 'norange', 'noif', 'huge'}
 
 
 class ClientGone(Exception):
@@ -65,6 +81,8 @@ class ClientGone(Exception):
 
 
 class Rule:
+    """Conditions and a fault, with the number of requests that it saw and hit."""
+
     def __init__(self, text):
         self.text, self.seen, self.hits = text, 0, 0
         self.options = {'chance': None}
@@ -79,8 +97,13 @@ class Rule:
             else:
                 raise ValueError(f'unknown option {name!r} in rule {text!r}')
         fault = self.options.get('fault', '')
-        if fault not in FAULTS and not fault.isdigit():
+        if fault == 'after500':
+            self.options.update(fault='500', asked=1)
+        elif fault not in FAULTS and not fault.isdigit():
             raise ValueError(f'no such fault in rule {text!r}')
+        kinds = fault_answers.KINDS.get(fault)
+        if kinds and self.get('kind') not in kinds:
+            raise ValueError(f'no such kind in rule {text!r}')
 
     def get(self, name, default=None):
         return self.options.get(name, default)
@@ -89,6 +112,8 @@ class Rule:
         if self.get('verb') not in (None, request.verb):
             return False
         if self.get('key') is not None and self.get('key') not in request.path:
+            return False
+        if self.get('query') is not None and self.get('query') not in request.query:
             return False
         if self.get('range') and request.range is None:
             return False
@@ -103,38 +128,14 @@ class Rule:
         return True
 
 
-class Message:
-    """The head of a request or an answer, and how its body is framed."""
-
-    def __init__(self, head):
-        self.head = head
-        lines = head.decode('latin-1').split('\r\n')
-        self.start = lines[0]
-        self.headers = {}
-        for line in lines[1:]:
-            name, separator, value = line.partition(':')
-            if separator:
-                self.headers[name.strip().lower()] = value.strip()
-        self.chunked = self.headers.get('transfer-encoding', '').lower() == 'chunked'
-        self.length = int(self.headers.get('content-length', 0))
-
-    def without(self, name):
-        lines = self.head.split(b'\r\n')
-        return b'\r\n'.join(line for line in lines if not line.lower().startswith(name + b':'))
-
-
-class Request(Message):
-    def __init__(self, head):
-        super().__init__(head)
-        self.verb, target = self.start.split(' ')[:2]
-        parts = urlsplit(target)
-        self.path, self.query, self.range = parts.path, parts.query, self.headers.get('range')
+NO_RULE = Rule('fault=none')
 
 
 class Proxy:
     def __init__(self, options):
         self.options, self.log = options, open(options.log, 'a', buffering=1)
         self.rules = [Rule(text) for text in options.rule]
+        self.secret = os.environ.get('S3V_PROXY_SECRET_KEY', '')
         self.dice = random.Random(options.seed)
         self.count, self.begin = 0, time.monotonic()
 
@@ -142,7 +143,7 @@ class Proxy:
         now = time.monotonic()
         line = {'n': number, 't': round(started - self.begin, 6), 'ms': round((now - started) * 1000, 3),
                 'verb': request.verb, 'path': request.path, 'query': request.query, 'range': request.range,
-                'request_bytes': request.length, **entry}
+                'request_bytes': request.length, 'sha256': request.headers.get('x-amz-content-sha256'), **entry}
         self.log.write(json.dumps(line) + '\n')
 
     async def serve(self, reader, writer):
@@ -154,8 +155,7 @@ class Proxy:
                     request = Request(await reader.readuntil(b'\r\n\r\n'))
                 except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                     break
-                body = await reader.readexactly(request.length)
-                upstream = await self.exchange(request, body, (reader, writer), upstream)
+                upstream = await self.exchange(request, (reader, writer), upstream)
         except (ClientGone, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
@@ -163,57 +163,78 @@ class Proxy:
             if upstream:
                 upstream[1].close()
 
-    async def exchange(self, request, body, client, upstream):
+    async def exchange(self, request, client, upstream):
         """One request and its answer. Returns the connection to the server, to be used again, or None."""
         self.count += 1
         number, started = self.count, time.monotonic()
-        rule = next((rule for rule in self.rules if rule.fits(request, self.dice)), None)
-        fault = rule.get('fault') if rule else None
-        entry = {'status': 0, 'bytes': 0, 'fault': fault}
+        rule = next((rule for rule in self.rules if rule.fits(request, self.dice)), None) or NO_RULE
+        fault = rule.get('fault')
+        entry = {'status': 0, 'bytes': 0, 'fault': None if rule is NO_RULE else fault, 'server': 0}
         try:
+            if fault == 'reset':
+                await client[0].readexactly(min(request.length, rule.get('at', 0)))
+                reset(client[1])
+            body = await client[0].readexactly(request.length)
+            if request.query.startswith('delete'):
+                entry['deleted'] = fault_answers.keys_of(body)
             if fault == 'delay':
                 await asyncio.sleep(rule.get('ms', 0) / 1000)
-            if fault == 'reset':
-                reset(client[1])
             if fault == 'stall' and rule.get('at') is None:
                 await until_gone(client)
-            made_up = made_up_answer(fault)
-            if made_up:
+            made_up = fault_answers.made_up(rule, request, body)
+            if made_up and not rule.get('asked'):
                 entry['status'] = int(made_up.split(b' ')[1])
                 await send(client[1], made_up)
                 return upstream
-            return await self.pass_on(request, body, client, upstream, rule, entry)
+            return await self.pass_on(request, body, client, upstream, rule, entry, made_up)
         finally:
             self.write_log(number, request, started, entry)
 
-    async def pass_on(self, request, body, client, upstream, rule, entry):
-        writer, fault = client[1], rule.get('fault') if rule else None
-        head = request.without(b'range') if fault == 'norange' else request.head
+    async def pass_on(self, request, body, client, upstream, rule, entry, made_up):
+        writer, fault = client[1], rule.get('fault')
+        head = fault_answers.other_head(rule, request, self.secret)
         upstream, answer = await self.ask(head + body, upstream)
+        entry['server'] = int(answer.start.split(' ')[1])
         pieces = body_pieces(request, answer, upstream[0], rule.get('rate', 10) if fault == 'drip' else None)
-        if fault in ('after500', 'reset_after', 'stall_after'):
+        if made_up or fault in ('reset_after', 'stall_after'):
             async for _ in pieces:
                 pass
             if fault == 'stall_after':
                 await until_gone(client)
             if fault == 'reset_after':
                 reset(writer)
-            entry['status'] = 500
-            await send(writer, error_answer(500, 'InternalError'))
+            entry['status'] = int(made_up.split(b' ')[1])
+            await send(writer, made_up)
             return upstream
-        entry['status'] = int(answer.start.split(' ')[1])
+        entry['status'] = entry['server']
+        if fault == 'huge':
+            async for piece in fault_answers.huge(rule, answer):
+                await send(writer, piece)
+                entry['bytes'] += len(piece)
+            raise ClientGone
+        if fault in fault_answers.CHANGED:
+            whole = b''.join([piece async for piece in pieces])
+            await send(writer, fault_answers.changed(rule, request, answer, whole))
+            entry['bytes'] = len(whole)
+            if rule.get('kind') in ('no_length', 'longer'):
+                raise ClientGone
+            return upstream
         await send(writer, answer.head)
         async for piece in pieces:
-            piece = await self.damage(rule, fault, piece, client, entry)
+            piece = await self.damage(rule, fault, piece, client, entry, answer)
             await send(writer, b'%x\r\n%b\r\n' % (len(piece), piece) if answer.chunked else piece)
             entry['bytes'] += len(piece)
+        if fault == 'close':
+            await asyncio.sleep(rule.get('ms', 0) / 1000)
+            raise ClientGone
         if answer.headers.get('connection', '').lower() == 'close':
             upstream[1].close()
             raise ClientGone
         return upstream
 
-    async def damage(self, rule, fault, piece, client, entry):
-        sent, at = entry['bytes'], rule.get('at', 0) if rule else 0
+    async def damage(self, rule, fault, piece, client, entry, answer):
+        sent, at = entry['bytes'], rule.get('at', 0)
+        at += answer.length if at < 0 else 0
         if not sent <= at < sent + len(piece):
             return piece
         if fault == 'flip':
@@ -300,26 +321,6 @@ async def send(writer, data):
     await writer.drain()
 
 
-def error_answer(status, code, headers=''):
-    document = ERROR_DOCUMENT.format(code=code).encode()
-    return (f'HTTP/1.1 {status} Injected\r\nContent-Type: application/xml\r\n{headers}'
-            f'Content-Length: {len(document)}\r\n\r\n').encode() + document
-
-
-def made_up_answer(fault):
-    """The answer to a fault that the server never hears of; nothing for the others."""
-    date = time.strftime('Date: %a, %d %b %Y %H:%M:%S GMT\r\n', time.gmtime())
-    if fault == 'redirect':
-        return error_answer(307, 'TemporaryRedirect', 'Location: http://elsewhere.invalid/\r\n')
-    if fault == 'skew':
-        return error_answer(403, 'RequestTimeTooSkewed', date)
-    if fault == 'expired':
-        return error_answer(400, 'ExpiredToken')
-    if fault and fault.isdigit():
-        return error_answer(int(fault), S3_CODES.get(int(fault), 'Injected'))
-    return None
-
-
 async def answer_head(data, connection):
     reader, writer = connection
     writer.write(data)
@@ -366,12 +367,16 @@ async def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--tls-cert')
     parser.add_argument('--tls-key')
+    parser.add_argument('--tls-max', choices=['1.1'])
     options = parser.parse_args()
     proxy = Proxy(options)
     tls = None
     if options.tls_cert:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.tls_cert, options.tls_key)
+        if options.tls_max == '1.1':
+            tls.set_ciphers('ALL:@SECLEVEL=0')  # which OpenSSL 3 asks for below 1.2
+            tls.minimum_version = tls.maximum_version = ssl.TLSVersion.TLSv1_1
     listener = await asyncio.start_server(proxy.serve, '127.0.0.1', options.listen, backlog=1024, limit=1 << 20, ssl=tls)
     control = await asyncio.start_server(proxy.control, '127.0.0.1', options.control)
     ports = [server.sockets[0].getsockname()[1] for server in (listener, control)]

@@ -137,19 +137,33 @@ my $test_functions = q{
 	END $$;
 };
 
-# A running cluster with s3v in database postgres. conf => more configuration; others go to init(). Without a local cache, unless conf
+# A running cluster with s3v in database postgres. conf => more configuration; fault_points => 1: the library is the one with fault
+# points; others go to init(). Without a local cache, unless conf
 # says otherwise: most tests look at what a store does, and would see what the cache answers in its place.
 sub new_cluster
 {
 	my ($name, %params) = @_;
 	my $conf = delete $params{conf} // '';
+	my $fault_points = delete $params{fault_points};
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ], %params);
 	$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nmax_connections = 20\nmax_wal_size = 512MB\nautovacuum = off\ns3v.cache_size = 0\n$conf");
 	$node->start;
 	add_extension($node, 'postgres');
+	use_fault_points($node, 'postgres') if $fault_points;
 	return $node;
+}
+
+# From the next session on. The build has it where it was configured with -DS3V_FAULT_POINTS=ON.
+sub use_fault_points
+{
+	my ($node, $database) = @_;
+
+	chomp(my $libraries = `pg_config --pkglibdir`);
+	die "there is no $libraries/s3v_fault_points.so: configure with -DS3V_FAULT_POINTS=ON" unless -f "$libraries/s3v_fault_points.so";
+	$node->safe_psql($database, q{UPDATE pg_proc SET probin = '$libdir/s3v_fault_points' WHERE probin = '$libdir/s3v'});
+	return;
 }
 
 sub add_extension

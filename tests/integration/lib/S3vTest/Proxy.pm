@@ -13,15 +13,18 @@ use Time::HiRes qw(time sleep);
 my @running;
 
 # In front of an S3 server as require_s3() tells it. Answers that hash with the proxy's endpoint, and the proxy in key proxy.
+# tls => [certificate, key, further options of its command line]: it speaks TLS.
 sub before
 {
-	my ($class, $s3) = @_;
+	my ($class, $s3, %params) = @_;
 	my ($port) = $s3->{endpoint} =~ /:(\d+)$/;
-	my $self = bless { name => "$ENV{TESTDIR}/proxy" . scalar(@running), upstream => $port, listen => 0 }, $class;
+	my ($certificate, $key, @more) = @{ $params{tls} // [] };
+	my $self = bless { name => "$ENV{TESTDIR}/proxy" . scalar(@running), upstream => $port, listen => 0, secret => $s3->{secret_key},
+		options => $key ? [ '--tls-cert', $certificate, '--tls-key', $key, @more ] : [], history => [] }, $class;
 
 	push @running, $self;
 	$self->start;
-	return { %$s3, proxy => $self, endpoint => "http://127.0.0.1:$self->{listen}" };
+	return { %$s3, proxy => $self, endpoint => ($key ? 'https' : 'http') . "://127.0.0.1:$self->{listen}" };
 }
 
 # At the same address as before, when it had one.
@@ -30,10 +33,12 @@ sub start
 	my ($self) = @_;
 	my $ready = '';
 
+	$self->_remember(split /\n/, slurp_file("$self->{name}.log")) if -e "$self->{name}.log";
 	unlink "$self->{name}.log";
+	local $ENV{S3V_PROXY_SECRET_KEY} = $self->{secret};
 	$self->{run} = IPC::Run::start(
 		[ '/usr/bin/python3', "$ENV{S3V_INTEGRATION_DIR}/../support/fault_proxy.py", '--upstream', $self->{upstream},
-			'--listen', $self->{listen}, '--log', "$self->{name}.log" ],
+			'--listen', $self->{listen}, '--log', "$self->{name}.log", @{ $self->{options} } ],
 		'<', \'', '>', \$ready, '2>>', "$self->{name}.err", IPC::Run::timeout(30));
 	$self->{run}->pump until $ready =~ /\n/;
 	my $ports = JSON::PP::decode_json($ready);
@@ -60,7 +65,8 @@ sub _ask
 	return JSON::PP->new->allow_nonref->decode($answer->{content});
 }
 
-# The requests since the last call, each a hash: verb, path, query, range, request_bytes, status, bytes, fault.
+# The requests since the last call, each a hash: verb, path, query, range, request_bytes, status, bytes, fault, server,
+# sha256, deleted.
 sub requests
 {
 	my ($self) = @_;
@@ -76,7 +82,25 @@ sub requests
 		sleep(0.005);
 	}
 	$self->_ask('DELETE', '/log');
-	return map { JSON::PP::decode_json($_) } @lines;
+	return $self->_remember(@lines);
+}
+
+sub _remember
+{
+	my ($self, @lines) = @_;
+	my @requests = map { JSON::PP::decode_json($_) } @lines;
+
+	push @{ $self->{history} }, @requests;
+	return @requests;
+}
+
+# All requests it ever saw.
+sub history
+{
+	my ($self) = @_;
+
+	$self->requests;
+	return @{ $self->{history} };
 }
 
 # The rules from now on, in the words of fault_proxy.py; none: it only counts.

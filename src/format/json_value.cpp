@@ -1,0 +1,166 @@
+#include "format/json_value.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace s3v {
+namespace {
+
+using nlohmann::json;
+using Type = JsonValue::Type;
+
+// What nlohmann's parser, whose own stack is on the heap, tells of a text.
+class Builder {
+ public:
+  explicit Builder(size_t max_depth) : max_depth_(max_depth) {}
+
+  JsonValue Take() { return std::move(root_); }
+
+  bool null() { return Add({}); }
+  bool boolean(bool value) { return Add(JsonValue::Boolean(value)); }
+  bool number_integer(json::number_integer_t value) { return Add(JsonValue::Integer(value)); }
+  bool number_unsigned(json::number_unsigned_t value) { return Add(JsonValue::Unsigned(value)); }
+  bool number_float(json::number_float_t value, const std::string&) {
+    return Add({.type = Type::kFraction, .fraction = value});
+  }
+  bool string(std::string& text) { return Add(JsonValue::Text(text)); }
+  bool binary(json::binary_t&) { return false; }  // JSON text has none
+  bool key(std::string& name) {
+    if (left_out_ == 0) name_ = name;
+    return true;
+  }
+  bool start_object(size_t) { return Open(Type::kObject); }
+  bool start_array(size_t) { return Open(Type::kArray); }
+  bool end_object() { return Close(); }
+  bool end_array() { return Close(); }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) { return false; }
+
+ private:
+  bool IsTooDeep() const { return left_out_ > 0 || open_.size() > max_depth_; }
+
+  bool Add(JsonValue value) {
+    if (!IsTooDeep()) Place() = std::move(value);
+    return true;
+  }
+
+  bool Open(Type type) {
+    if (IsTooDeep()) {
+      ++left_out_;
+      return true;
+    }
+    JsonValue& place = Place();
+    place = {.type = type};
+    open_.push_back(&place);
+    return true;
+  }
+
+  bool Close() {
+    if (left_out_ > 0) {
+      --left_out_;
+    } else {
+      open_.pop_back();
+    }
+    return true;
+  }
+
+  JsonValue& Place() {
+    if (open_.empty()) return root_;
+    JsonValue& parent = *open_.back();
+    if (parent.type == Type::kArray) return parent.elements.emplace_back();
+    const auto same = std::ranges::find(parent.members, name_, &JsonMember::name);
+    if (same != parent.members.end()) return same->value;
+    return parent.members.emplace_back(std::move(name_), JsonValue()).value;
+  }
+
+  size_t max_depth_;
+  JsonValue root_;
+  // Root to innermost. Stays valid: only the innermost one grows.
+  std::vector<JsonValue*> open_;
+  size_t left_out_ = 0;  // containers open that are too deep
+  std::string name_;
+};
+
+// As nlohmann writes it; what is no tree ends without allocating.
+std::string Escaped(const std::string& text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
+
+void Append(const JsonValue& value, std::string* text);
+
+void AppendArray(const JsonValue::Array& elements, std::string* text) {
+  *text += '[';
+  for (size_t i = 0; i < elements.size(); ++i) {
+    if (i > 0) *text += ',';
+    Append(elements[i], text);
+  }
+  *text += ']';
+}
+
+void AppendObject(const JsonValue::Object& members, std::string* text) {
+  std::vector<const JsonMember*> sorted;
+  for (const JsonMember& member : members) sorted.push_back(&member);
+  std::ranges::sort(sorted, {}, &JsonMember::name);
+  *text += '{';
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (i > 0) *text += ',';
+    *text += Escaped(sorted[i]->name) + ':';
+    Append(sorted[i]->value, text);
+  }
+  *text += '}';
+}
+
+void Append(const JsonValue& value, std::string* text) {
+  switch (value.type) {
+    case Type::kNull:
+      *text += "null";
+      break;
+    case Type::kBoolean:
+      *text += value.number != 0 ? "true" : "false";
+      break;
+    case Type::kInteger:
+      *text += value.is_negative ? std::to_string(static_cast<int64_t>(value.number)) : std::to_string(value.number);
+      break;
+    case Type::kFraction:
+      *text += json(value.fraction).dump();
+      break;
+    case Type::kText:
+      *text += Escaped(value.text);
+      break;
+    case Type::kArray:
+      AppendArray(value.elements, text);
+      break;
+    case Type::kObject:
+      AppendObject(value.members, text);
+      break;
+  }
+}
+
+}  // namespace
+
+JsonValue JsonValue::Boolean(bool value) { return {.type = Type::kBoolean, .number = value ? uint64_t{1} : 0}; }
+
+JsonValue JsonValue::Unsigned(uint64_t value) { return {.type = Type::kInteger, .number = value}; }
+
+JsonValue JsonValue::Integer(int64_t value) {
+  return {.type = Type::kInteger, .is_negative = value < 0, .number = static_cast<uint64_t>(value)};
+}
+
+JsonValue JsonValue::Text(std::string_view text) { return {.type = Type::kText, .text = std::string(text)}; }
+
+const JsonValue* JsonValue::Find(std::string_view name) const {
+  const auto found = std::ranges::find(members, name, &JsonMember::name);
+  return found == members.end() ? nullptr : &found->value;
+}
+
+std::optional<JsonValue> ParseJson(std::string_view text, size_t max_depth) {
+  Builder builder(max_depth);
+  if (!json::sax_parse(text.begin(), text.end(), &builder)) return std::nullopt;
+  return builder.Take();
+}
+
+std::string WriteJson(const JsonValue& value) {
+  std::string text;
+  Append(value, &text);
+  return text;
+}
+
+}  // namespace s3v

@@ -1,0 +1,50 @@
+// JSON as a tree whose end needs no memory. That of nlohmann::json does: its destructor allocates, and where nothing is
+// left to allocate, a destructor that throws ends the process.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace s3v {
+
+struct JsonMember;
+
+// Not a std::variant: copying one of libstdc++ 12 whose alternatives all move without throwing ends in a wild jump when
+// an allocation fails meanwhile.
+struct JsonValue {
+  enum class Type { kNull, kBoolean, kInteger, kFraction, kText, kArray, kObject };
+  using Array = std::vector<JsonValue>;
+  using Object = std::vector<JsonMember>;  // each name once, in whatever order
+
+  Type type = Type::kNull;
+  bool is_negative = false;  // kInteger
+  uint64_t number = 0;       // kInteger, as two's complement where it is negative; kBoolean: 0 or 1
+  double fraction = 0;
+  std::string text = {};
+  Array elements = {};
+  Object members = {};
+
+  static JsonValue Boolean(bool value);
+  static JsonValue Unsigned(uint64_t value);
+  static JsonValue Integer(int64_t value);
+  static JsonValue Text(std::string_view text);
+
+  // NULL: no such member.
+  const JsonValue* Find(std::string_view name) const;
+};
+
+struct JsonMember {
+  std::string name;
+  JsonValue value;
+};
+
+// Nothing for what is no JSON. Values nested deeper than that are left out; of equal names the last one counts.
+std::optional<JsonValue> ParseJson(std::string_view text, size_t max_depth);
+
+// Members in the order of their names. Text that is not UTF-8 comes with replacement characters.
+std::string WriteJson(const JsonValue& value);
+
+}  // namespace s3v
