@@ -205,7 +205,8 @@ def on_store(bench, ground, table, data, files, count):
 def ours(bench, ground, before, table, data, count):
     """A second index of the same table, on the server behind the proxy."""
     say("s3v behind the proxy ...")
-    server, index = "far_" + table.name, table.name + "_far"
+    # A name in lower case: the server is told it once as an identifier, once as a value.
+    server, index = "far_" + table.name.lower(), table.name + "_far"
     with bench.connect() as session, before.unshaped():
         s3v.server(bench, before.endpoint, server, ground.bucket, ground.key, ground.secret)
         far = db.Bench(bench.conninfo, server, bench.quick, bench.keep)
