@@ -219,7 +219,7 @@ s3v_fork(PG_FUNCTION_ARGS)
 	check_server(&fork);
 
 	/* A clean-up of unknown prefixes waits until ours is known; so do a DROP of the index, and of the server. */
-	server_lock_prefixes(ShareLock);
+	server_lock_prefixes(fork.to, ShareLock);
 	LockDatabaseObject(ForeignServerRelationId, fork.to, 0, AccessShareLock);
 	LockRelationOid(fork.index_id, ShareUpdateExclusiveLock);
 	(void) sync_lock(fork.index_id, true);

@@ -256,7 +256,7 @@ collect_unknown_prefixes(Collection *collection)
 	size_t		i;
 
 	/* Creations hold this lock in share mode until they commit: what is unknown now stays so. */
-	server_lock_prefixes(ExclusiveLock);
+	server_lock_prefixes(collection->server, ExclusiveLock);
 	FAULT_POINT("collect.server_locked");
 	store = server_store(collection->server, GetUserId());
 	boundary_check(call, s3v_store_indexes(boundary_env(call), store, &uuids, &count, &strange, &err), &err);

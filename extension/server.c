@@ -4,6 +4,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_data_wrapper.h"
 #include "commands/defrem.h"
+#include "common/hashfn.h"
 #include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "lib/ilist.h"
@@ -76,9 +77,17 @@ server_wrapper(void)
 }
 
 void
-server_lock_prefixes(LOCKMODE lockmode)
+server_lock_prefixes(Oid server, LOCKMODE lockmode)
 {
-	LockDatabaseObject(ForeignDataWrapperRelationId, server_wrapper(), 0, lockmode);
+	char	   *url = server_url(server);
+	int			length = strlen(url);
+	uint32		hash;
+
+	while (length > 0 && url[length - 1] == '/')
+		length--;
+	/* Urls of the same hash share a lock: somebody waits who need not. */
+	hash = hash_bytes((const unsigned char *) url, length);
+	LockDatabaseObject(ForeignDataWrapperRelationId, server_wrapper(), (uint16) (hash ^ hash >> 16), lockmode);
 }
 
 bool

@@ -23,10 +23,10 @@ extern s3v_store *server_index_store(Oid index_id);
 extern Oid	server_wrapper(void);
 
 /*
- * To the end of the transaction, for prefixes of all servers, as two of them may lead to one place: whoever makes one holds it in share
+ * To the end of the transaction, for prefixes below the server's url, which other servers may have, too: whoever makes one holds it in share
  * mode until it is known, whoever deletes unknown ones exclusively.
  */
-extern void server_lock_prefixes(LOCKMODE lockmode);
+extern void server_lock_prefixes(Oid server, LOCKMODE lockmode);
 
 /* True when the relation is a foreign table of this wrapper. */
 extern bool is_s3v_index(Oid relid);

@@ -131,7 +131,7 @@ sub walk_by_death
 		fail("$cases[$i]{operation} passes $cases[$i]{point} for the $cases[$i]{nth}. time");
 		diag($sessions[$i]->result->{err});
 	}
-	$how eq 'kill -9' ? kill_at_once($node, $db, @sessions) : stop_at_once($node, $db, @sessions);
+	$how eq 'kill -9' ? kill_at_once($node, @sessions) : stop_at_once($node, @sessions);
 	check_world($worlds[$_], $cases[$_], $how) foreach 0 .. $#cases;
 	return;
 }

@@ -46,12 +46,12 @@ foreach my $operation ('changes', 'rebuild', 'create')
 	$session->must("SET s3v.fault_points = 'sync.objects_done=stop'");
 	$session->send($world->statement($operation));
 	wait_until("$operation is stopped", sub { is_stopped($session) });
-	my $objects = $world->objects;
+	my $objects = $world->stored;
 	sleep(1.1);
 	$other->must("SET lock_timeout = '300ms'");
 	my $answer = $other->query($world->sql(q{SELECT * FROM s3v_gc('srv', keep => '0')}));
 	like("$answer->{state} $answer->{err}", qr/^55P03|a sync holds it/, "C8 $operation, stopped with its objects written: s3v_gc waits or leaves it alone");
-	is($world->objects, $objects, "C8 $operation: and deletes nothing");
+	is($world->stored, $objects, "C8 $operation: and deletes nothing");
 	$other->must('RESET lock_timeout');
 	kill('CONT', $session->pid);
 	is($session->result->{state}, '', "C8 $operation: goes on and commits");
@@ -124,7 +124,7 @@ foreach my $name (sort keys %ddl)
 
 {
 	my ($world, $session) = world_at('changes', 'sync.put_acked');
-	kill_at_once($node, $db, $session);
+	kill_at_once($node, $session);
 	S3vTest::World::end();
 	my $failing = session($node, $db);
 	foreach my $point ('sync.listed', 'sync.put_sent')
@@ -155,7 +155,7 @@ foreach my $round (1 .. 3)
 	is_at($node, $_, 'sync.post_commit') foreach @sessions;
 	$other->quit;
 	S3vTest::World::end();
-	stop_at_once($node, $db, @sessions);
+	stop_at_once($node, @sessions);
 	my @outcomes = map { $_->outcome('changes') } @worlds;
 	is(scalar(grep { /^(before|after)$/ } @outcomes), 4, "C5: without synchronous_commit, an immediate stop after the commit: @outcomes");
 	is_fine($worlds[$_], 'changes', $outcomes[$_], 'C5') foreach 0 .. $#worlds;

@@ -60,7 +60,7 @@ END
 	$? = $status;
 }
 
-my $may_mount = $shell && eval { inside("mkdir '$ENV{TESTDIR}/mount'; mount -t tmpfs -o size=1m,mode=0700 none '$ENV{TESTDIR}/mount'"); 1 };
+my $may_mount = $shell && eval { inside("mkdir '$ENV{TESTDIR}/mount'; mount -t tmpfs -o size=1m,nr_inodes=60,mode=0700 none '$ENV{TESTDIR}/mount'"); 1 };
 if (!$may_mount)
 {
 	diag("SKIPPED: no user namespaces with mounts here, so no full disks: $err");
@@ -70,22 +70,24 @@ if (!$may_mount)
 # ---- G3: a cache directory that refuses ------------------------------------------------------------------------------------------------
 
 {
-	my $cache = "$ENV{TESTDIR}/mount";
+	my $disk = "$ENV{TESTDIR}/mount";
+	my $cache = "$disk/cache";
+	my $fill = sub { return "dd if=/dev/zero of='$disk/filler' bs=1k " . ($_[0] ? "count=$_[0]" : '') . " >/dev/null 2>&1; true" };
+	# How the server finds its directory, and how that is set right again.
 	my %refusals = (
-		'full' => [ "dd if=/dev/zero of='$cache/filler' bs=1k >/dev/null 2>&1; true", "rm -f '$cache/filler'" ],
-		'full but for 100 kB' => [ "dd if=/dev/zero of='$cache/filler' bs=1k count=900 >/dev/null 2>&1; true", "rm -f '$cache/filler'" ],
-		'without an inode left' => [ "umount '$cache'; mount -t tmpfs -o size=1m,mode=0700,nr_inodes=3 none '$cache'; touch '$cache'/1 '$cache'/2 2>/dev/null; true",
-			"umount '$cache'; mount -t tmpfs -o size=1m,mode=0700 none '$cache'" ],
-		'read-only' => [ "mount -o remount,bind,ro '$cache'", "mount -o remount,bind,rw '$cache'" ],
-		'not ours to write' => [ "chmod 0500 '$cache' '$cache'/tmp 2>/dev/null; true", "chmod 0700 '$cache' '$cache'/tmp 2>/dev/null; true" ],
-		'a file' => [ "umount '$cache'; rmdir '$cache'; touch '$cache'", "rm -f '$cache'; mkdir -m 0700 '$cache'; mount -t tmpfs -o size=1m,mode=0700 none '$cache'" ]);
+		'full' => [ $fill->(), "rm -f '$disk/filler'" ],
+		'full but for 100 kB' => [ $fill->(900), "rm -f '$disk/filler'" ],
+		'without an inode left' => [ "touch '$disk'/{1..200} 2>/dev/null; true", "rm -f '$disk'/*[0-9]" ],
+		'read-only' => [ "mount -o remount,bind,ro '$disk'", "mount -o remount,bind,rw '$disk'" ],
+		'not ours to write' => [ "chmod 0500 '$cache' '$cache/tmp' 2>/dev/null; true", "chmod 0700 '$cache' '$cache/tmp' 2>/dev/null; true" ],
+		'a file' => [ "rm -rf '$cache'; touch '$cache'", "rm -f '$cache'; mkdir -m 0700 '$cache'" ]);
 
 	$node->stop;
 	$node->append_conf('postgresql.conf', "s3v.cache_dir = '$cache'\ns3v.cache_size = '64MB'\n");
 	foreach my $how (sort keys %refusals)
 	{
 		my ($refuse, $allow) = @{ $refusals{$how} };
-		inside("rm -rf '$cache'/*");
+		inside("rm -rf '$cache'; mkdir -m 0700 '$cache'");
 		inside($refuse);
 		is(pg_ctl($node, 'start'), 0, "G3: a cache directory that is $how: the server starts");
 		my $session = session($node, $db);
@@ -105,10 +107,11 @@ if (!$may_mount)
 	}
 
 	# While it runs: filled and removed under its feet.
+	inside("rm -rf '$cache'/*");
 	is(pg_ctl($node, 'start'), 0, 'G3: the server starts with an empty directory');
 	my $session = session($node, $db);
 	$session->must($top) foreach 1, 2;
-	foreach my $how ('full', 'read-only', 'not ours to write')
+	foreach my $how ('full', 'without an inode left', 'read-only', 'not ours to write')
 	{
 		inside($refusals{$how}[0]);
 		is($session->query($top)->{out}, $truth, "G3: it becomes $how: a session that was there goes on");
@@ -117,11 +120,10 @@ if (!$may_mount)
 	}
 	inside("rm -rf '$cache'/*");
 	is($session->query($top)->{out}, $truth, 'G3: it is emptied: a session that was there goes on');
-	inside("umount -l '$cache'; rmdir '$cache'");
+	inside("rm -rf '$cache'; touch '$cache'");
 	is($session->query($top)->{out}, $truth, 'G3: it is removed: a session that was there goes on');
 	is($node->safe_psql($db, $top), $truth, 'G3: it is removed: so does a new one');
 	$session->quit;
-	inside("mkdir -p '$cache'");
 	is(pg_ctl($node, '-m', 'fast', 'stop'), 0, 'G3: the server stops');
 	$node->append_conf('postgresql.conf', "s3v.cache_size = 0\n");
 	$node->start;
@@ -177,7 +179,6 @@ if (!$may_mount)
 	cmp_ok($states{'53100'} // 0, '>=', 3, 'G9: the disk was full, and some statements said so');
 	is_deeply([ grep { !/^(done|53100|58030|57P0[123]|08006|)$/ } keys %states ], [], 'G9: what else failed did so for want of room');
 	unlike(log_of($small), qr/terminated by signal (4|7|8|11)\b/, 'G9: no crash but PostgreSQL\'s own');
-	inside("umount -l '$data'");
 }
 
 $shell->kill_kill;

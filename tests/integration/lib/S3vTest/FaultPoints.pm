@@ -8,7 +8,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use S3vTest;
 
-our @EXPORT = qw(points_of_sources points_passed session_at is_at let_go kill_at_once stop_at_once server_is_back);
+our @EXPORT = qw(points_of_sources points_passed session_at is_at let_go kill_at_once stop_at_once);
 
 # Names as they are written in the sources; those of the core with the operations that pass them.
 sub points_of_sources
@@ -35,7 +35,7 @@ sub points_passed
 	return map { [ $_, ++$passed{$_} ] } slurp_file($node->logfile, $from) =~ /fault point "([a-z_.]+)": tell/g;
 }
 
-# A session that has sent the statement and waits at the point's n-th passing; NULL: it has not got there.
+# A session that has sent the statement, and will wait at the point's n-th passing.
 sub session_at
 {
 	my ($node, $database, $point, $nth, $sql) = @_;
@@ -47,6 +47,7 @@ sub session_at
 
 sub _file { return $_[0]->data_dir . "/s3v_fault_points/$_[2]." . $_[1]->pid; }
 
+# Once it is there, or its statement has ended elsewhere.
 sub is_at
 {
 	my ($node, $session, $point) = @_;
@@ -64,32 +65,25 @@ sub let_go
 	return $session;
 }
 
-sub server_is_back
-{
-	my ($node, $database) = @_;
-
-	wait_until('the server is back', sub { $node->psql($database, 'SELECT 1') == 0 });
-	return;
-}
-
 # All of them by SIGKILL, before the postmaster sees the first.
 sub kill_at_once
 {
-	my ($node, $database, @sessions) = @_;
+	my ($node, @sessions) = @_;
+	my $from = -s $node->logfile;
 	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
 
 	kill('STOP', $postmaster) or die "cannot stop the postmaster";
 	kill('KILL', $_->pid) foreach @sessions;
 	kill('CONT', $postmaster);
 	$_->result foreach @sessions;
-	server_is_back($node, $database);
+	wait_until('the server is back', sub { slurp_file($node->logfile, $from) =~ /reinitializing.*ready to accept connections/s });
 	$_->quit foreach @sessions;
 	return;
 }
 
 sub stop_at_once
 {
-	my ($node, $database, @sessions) = @_;
+	my ($node, @sessions) = @_;
 
 	$node->stop('immediate');
 	$_->result foreach @sessions;

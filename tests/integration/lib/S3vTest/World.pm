@@ -6,10 +6,12 @@ use strict;
 use warnings;
 
 use File::Find;
+use File::Temp qw(tempdir);
 use PostgreSQL::Test::Utils;
 use S3vTest;
 
 my $count = 0;
+my $stores;
 
 # What a database needs to make worlds. Answers of world_state: "absent" and what is left nevertheless, else "version V, pending P" and
 # how many rows differ (O1), come twice (O2), and what s3v_check finds (O3).
@@ -91,7 +93,9 @@ sub new
 	my $n = ++$count;
 	my $self = bless { node => $node, database => $database, n => $n, rows => $rows, turn => 0, table => "w$n" }, $class;
 
-	$self->{store} = $node->basedir . "/stores/w$n";
+	# In memory where that is possible: a store on a disk waits for it most of the time, and no test here pulls the cable.
+	$stores //= tempdir('s3v-worlds-XXXXXX', DIR => -w '/dev/shm' ? '/dev/shm' : $node->basedir, CLEANUP => 1);
+	$self->{store} = "$stores/w$n";
 	$self->run(qq{CREATE SERVER srv FOREIGN DATA WRAPPER s3v OPTIONS (url 'file://$self->{store}')});
 	$self->make_source;
 	return $self;
@@ -249,7 +253,7 @@ sub recover
 }
 
 # Names of all objects, and how long they are.
-sub objects
+sub stored
 {
 	my ($self) = @_;
 	my @objects;
