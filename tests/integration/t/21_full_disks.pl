@@ -142,12 +142,15 @@ if (!$may_mount)
 	$small->stop;
 	inside("cp -a '$data' '$data.copy'; mount -t tmpfs -o size=180m,mode=0700 none '$data' && cp -a '$data.copy'/. '$data'");
 	my %states;
+	# Before each statement: a segment of WAL that is deleted gives its room back only when the last process has closed it.
+	my $leave = sub {
+		inside("free=\$(df --output=avail -k '$data' | tail -1); if [ \$free -gt $_[0] ]; then head -c \$(((free - $_[0]) * 1024)) /dev/zero >>'$data/filler' 2>/dev/null; fi; true");
+	};
 	foreach my $room (6000, 1500, 300, 0)
 	{
 		is(pg_ctl($small, 'start'), 0, "G9: $room kB of room: the server starts");
 		my $session = session($small, $db);
 		$session->must(q{SELECT pg_switch_wal(); CHECKPOINT});
-		inside("free=\$(df --output=avail -k '$data' | tail -1); dd if=/dev/zero of='$data/filler' bs=1k count=\$((free - $room)) >/dev/null 2>&1; true");
 	  ATTEMPT:
 		foreach my $n (1 .. 6)
 		{
@@ -155,6 +158,7 @@ if (!$may_mount)
 			foreach my $sql (($room == 0 && $n >= 3 ? 'SELECT pg_switch_wal()' : ()), "UPDATE docs SET embedding = test_vector(id + $n + $room, 32, 20) WHERE id % 3 = 0", q{SELECT * FROM s3v_sync('docs')},
 				q{SELECT * FROM s3v_sync('docs', 'rebuild')}, q{SELECT * FROM s3v_gc('s3v_local', keep => '0')})
 			{
+				$leave->($room);
 				my $answer = $session->query($sql);
 				$states{ $answer->{state} || 'done' }++;
 				last ATTEMPT if !$answer->{alive};
