@@ -4,7 +4,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_foreign_server.h"
-#include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
@@ -12,9 +11,9 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/varlena.h"
 
 #include "boundary.h"
+#include "catalog.h"
 #include "compat.h"
 #include "query.h"
 #include "remote.h"
@@ -23,14 +22,10 @@
 PG_FUNCTION_INFO_V1(s3v_attach);
 
 static Oid
-server_named(const char *name)
+service_named(const char *name)
 {
-	Oid			server = get_foreign_server_oid(name, false);
+	Oid			server = server_named(name);
 
-	if (GetForeignServer(server)->fdwid != server_wrapper())
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", name)));
 	/* Before anything is asked with credentials that are not the caller's own. */
 	if (server_acl(server, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FOREIGN_SERVER, name);
@@ -82,15 +77,11 @@ s3v_attach(PG_FUNCTION_ARGS)
 	query_refuse_null(fcinfo, 1, "server");
 	query_refuse_null(fcinfo, 2, "remote_index");
 	PreventCommandIfReadOnly("s3v_attach()");
-	name = makeRangeVarFromNameList(textToQualifiedNameList(PG_GETARG_TEXT_PP(0)));
+	name = catalog_new_index_name(PG_GETARG_TEXT_PP(0));
 	server_name = NameStr(*PG_GETARG_NAME(1));
 	remote_name = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	if (name->catalogname != NULL && strcmp(name->catalogname, get_database_name(MyDatabaseId)) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cross-database references are not implemented: \"%s\"", text_to_cstring(PG_GETARG_TEXT_PP(0)))));
 	namespace = RangeVarGetCreationNamespace(name);
-	shape = describe(server_named(server_name), remote_name);
+	shape = describe(service_named(server_name), remote_name);
 	make_foreign_table(get_namespace_name(namespace), name->relname, server_name, remote_name, &shape);
 	PG_RETURN_OID(get_relname_relid(name->relname, namespace));
 }

@@ -267,16 +267,10 @@ catalog_remove_capture(Oid source)
 	}
 }
 
-static char *
-quoted_relation(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
-}
-
 static void
 create_trigger(Oid source, const char *name, const char *when)
 {
-	char	   *table = quoted_relation(source);
+	char	   *table = relation_quoted(source);
 	char	   *function = quote_qualified_identifier(get_namespace_name(catalog_function_schema()), "s3v_capture");
 
 	catalog_execute(psprintf("CREATE TRIGGER %s AFTER %s EXECUTE FUNCTION %s()", name, psprintf(when, table), function),

@@ -9,6 +9,7 @@
 
 #include "access/transam.h"
 #include "nodes/pg_list.h"
+#include "nodes/primnodes.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
@@ -62,7 +63,11 @@ extern Oid	catalog_function_schema(void);	/* where the functions live */
 extern Oid	catalog_capture_function(void);
 extern bool catalog_installed(void);	/* without raising */
 extern Oid	relation_owner(Oid relid);	/* InvalidOid when the relation is gone */
+extern char *relation_quoted(Oid relid);	/* schema and name, quoted for a statement */
 extern Oid	catalog_extension(void);
+
+/* The name of an index to be, with its schema if it has one, as SQL writes it; raises 0A000 when it names another database. */
+extern RangeVar *catalog_new_index_name(text *name);
 
 /* The index's own lock: a heavyweight object lock, no relation lock, so that readers never wait. False: somebody else has it. */
 extern bool catalog_lock_index(Oid index_id, bool wait);
@@ -95,7 +100,7 @@ extern bool catalog_is_stale(Oid index_id, Snapshot snapshot, char **reason);
 extern void catalog_mark_stale(Oid index_id, const char *reason);
 
 /* A 32-bit transaction id of the recent past, with its epoch. (log.c) */
-extern FullTransactionId widen_xid(TransactionId xid);
+extern FullTransactionId catalog_full_xid(TransactionId xid);
 
 typedef struct S3vLogRow
 {

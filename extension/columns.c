@@ -48,12 +48,6 @@ columns_match(const S3vIndex *index, const S3vSource *source)
 	return match;
 }
 
-static char *
-qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
-}
-
 void
 columns_follow(const S3vIndex *index, const S3vSource *source)
 {
@@ -68,7 +62,7 @@ columns_follow(const S3vIndex *index, const S3vSource *source)
 
 		table_close(rel, AccessShareLock);
 		if (name != NULL)
-			(void) catalog_execute(psprintf("ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE %s", qualified_name(index->index_id),
+			(void) catalog_execute(psprintf("ALTER FOREIGN TABLE %s ALTER COLUMN %s TYPE %s", relation_quoted(index->index_id),
 											quote_identifier(name), source_declared_type(column)),
 								   0, NULL, NULL, NULL, NULL);
 	}
@@ -90,7 +84,7 @@ columns_forget(const S3vIndex *index, int metadata)
 								  " remote_names = array_remove(remote_names, remote_names[array_position(metadata, $2)])"
 								  " WHERE index_id = $1", 2, types, values);
 	if (name != NULL)
-		(void) catalog_execute(psprintf("ALTER FOREIGN TABLE %s DROP COLUMN %s", qualified_name(index->index_id),
+		(void) catalog_execute(psprintf("ALTER FOREIGN TABLE %s DROP COLUMN %s", relation_quoted(index->index_id),
 										quote_identifier(name)), 0, NULL, NULL, NULL, NULL);
 	catalog_changed(index->source);
 }

@@ -8,7 +8,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
-#include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
 #include "foreign/foreign.h"
@@ -20,7 +19,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/varlena.h"
 
 #include "boundary.h"
 #include "catalog.h"
@@ -113,11 +111,7 @@ read_arguments(FunctionCallInfo fcinfo)
 		if (names[i] != NULL)
 			require_argument(fcinfo, i, names[i]);
 	}
-	creation.name = makeRangeVarFromNameList(textToQualifiedNameList(PG_GETARG_TEXT_PP(0)));
-	if (creation.name->catalogname != NULL && strcmp(creation.name->catalogname, get_database_name(MyDatabaseId)) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cross-database references are not implemented: \"%s\"", text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	creation.name = catalog_new_index_name(PG_GETARG_TEXT_PP(0));
 	creation.source = PG_GETARG_OID(1);
 	creation.vector_column = pstrdup(NameStr(*PG_GETARG_NAME(2)));
 	creation.server_name = pstrdup(NameStr(*PG_GETARG_NAME(3)));
@@ -264,11 +258,7 @@ s3v_create_index(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("s3v_create_index()");
 	check_isolation();
-	creation.server = get_foreign_server_oid(creation.server_name, false);
-	if (GetForeignServer(creation.server)->fdwid != server_wrapper())
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", creation.server_name)));
+	creation.server = server_named(creation.server_name);
 	if (get_rel_name(creation.source) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

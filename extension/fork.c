@@ -53,10 +53,6 @@ check_server(const Fork *fork)
 	const char *name = GetForeignServer(fork->to)->servername;
 	AclResult	result = server_acl(fork->to, GetUserId(), ACL_USAGE);
 
-	if (GetForeignServer(fork->to)->fdwid != server_wrapper())
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", name)));
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FOREIGN_SERVER, name);
 	if (remote_server(fork->from) != remote_server(fork->to))
@@ -215,7 +211,7 @@ s3v_fork(PG_FUNCTION_ARGS)
 	fork.index_id = PG_GETARG_OID(0);
 	fork.index = ownership_open(fork.index_id);
 	fork.from = GetForeignTable(fork.index_id)->serverid;
-	fork.to = PG_ARGISNULL(1) ? fork.from : get_foreign_server_oid(NameStr(*PG_GETARG_NAME(1)), false);
+	fork.to = PG_ARGISNULL(1) ? fork.from : server_named(NameStr(*PG_GETARG_NAME(1)));
 	check_server(&fork);
 
 	/* A clean-up of unknown prefixes waits until ours is known; so do a DROP of the index, and of the server. */

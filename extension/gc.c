@@ -398,12 +398,8 @@ s3v_gc(PG_FUNCTION_ARGS)
 		servers = own_servers();
 	else
 	{
-		Oid			server = get_foreign_server_oid(NameStr(*PG_GETARG_NAME(0)), false);
+		Oid			server = server_named(NameStr(*PG_GETARG_NAME(0)));
 
-		if (GetForeignServer(server)->fdwid != server_wrapper())
-			ereport(ERROR,
-					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-					 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", NameStr(*PG_GETARG_NAME(0)))));
 		check_server_owner(server);
 		servers = list_make1_oid(server);
 	}

@@ -55,7 +55,7 @@ quoted_role(Oid role)
 void
 catalog_revoke_all(Oid relid)
 {
-	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+	char	   *name = relation_quoted(relid);
 	ListCell   *cell;
 
 	/* Of sequences as well. */

@@ -25,12 +25,6 @@ drop_log(Oid log)
 	performDeletion(&address, DROP_CASCADE, PERFORM_DELETION_INTERNAL);
 }
 
-static char *
-quoted_relation(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
-}
-
 static void
 delete_rows(Oid index_id)
 {
@@ -52,7 +46,7 @@ delete_log_rows(const S3vIndex *index)
 	Datum		values[1];
 
 	values[0] = ObjectIdGetDatum(index->index_id);
-	catalog_execute_latest(psprintf("DELETE FROM %s WHERE index_id = $1", quoted_relation(index->log)), 1, types, values);
+	catalog_execute_latest(psprintf("DELETE FROM %s WHERE index_id = $1", relation_quoted(index->log)), 1, types, values);
 }
 
 static void

@@ -45,7 +45,7 @@ enum
 /* ---- transaction ids ---- */
 
 FullTransactionId
-widen_xid(TransactionId xid)
+catalog_full_xid(TransactionId xid)
 {
 	FullTransactionId next = ReadNextFullTransactionId();
 	uint32		epoch = EpochFromFullTransactionId(next);
@@ -56,12 +56,6 @@ widen_xid(TransactionId xid)
 }
 
 /* ---- the table ---- */
-
-static char *
-quoted_log(Oid log)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(log)), get_rel_name(log));
-}
 
 void
 catalog_share_log(Oid source, Oid log)
@@ -76,7 +70,7 @@ catalog_share_log(Oid source, Oid log)
 		return;
 	catalog_revoke_all(log);
 	if (source_owner != relation_owner(log))
-		catalog_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", quoted_log(log), quote_identifier(GetUserNameFromId(source_owner, false))),
+		catalog_execute(psprintf("GRANT SELECT ON TABLE %s TO %s", relation_quoted(log), quote_identifier(GetUserNameFromId(source_owner, false))),
 						0, NULL, NULL, NULL, NULL);
 }
 
@@ -205,7 +199,7 @@ is_consumed(const LogScan *log, FullTransactionId synced)
 
 	if (log->reader == NULL)
 		return true;
-	if (FullTransactionIdPrecedes(synced, widen_xid(log->reader->xmin)))
+	if (FullTransactionIdPrecedes(synced, catalog_full_xid(log->reader->xmin)))
 		return true;
 	return !TransactionIdIsCurrentTransactionId(xid) && !XidInMVCCSnapshot(xid, log->reader);
 }
@@ -278,7 +272,7 @@ scan_log(LogScan log, const S3vIndex *index, const S3vVersion *version, bool ord
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("change log \"%s\" has no primary key", RelationGetRelationName(log.rel)),
-				 errhint("ALTER TABLE %s ADD PRIMARY KEY (index_id, xid, id).", quoted_log(index->log))));
+				 errhint("ALTER TABLE %s ADD PRIMARY KEY (index_id, xid, id).", relation_quoted(index->log))));
 
 	if (version != NULL && version->bounded)
 	{

@@ -22,7 +22,7 @@ static FullTransactionId
 oldest_needed(void)
 {
 	Relation	rel = table_open(catalog_table("version"), AccessShareLock);
-	FullTransactionId oldest = widen_xid(GetOldestNonRemovableTransactionId(rel));
+	FullTransactionId oldest = catalog_full_xid(GetOldestNonRemovableTransactionId(rel));
 
 	table_close(rel, AccessShareLock);
 	return oldest;

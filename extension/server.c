@@ -76,6 +76,18 @@ server_wrapper(void)
 	return wrapper;
 }
 
+Oid
+server_named(const char *name)
+{
+	Oid			server = get_foreign_server_oid(name, false);
+
+	if (GetForeignServer(server)->fdwid != server_wrapper())
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not of the foreign-data wrapper s3v", name)));
+	return server;
+}
+
 void
 server_lock_prefixes(Oid server, LOCKMODE lockmode)
 {

@@ -22,6 +22,9 @@ extern s3v_store *server_index_store(Oid index_id);
 /* The wrapper's oid; raises 42704 when the extension is not installed here. */
 extern Oid	server_wrapper(void);
 
+/* A server by its name; raises 42704 when there is none, 42809 when it is another wrapper's. */
+extern Oid	server_named(const char *name);
+
 /*
  * To the end of the transaction, for prefixes below the server's url, which other servers may have, too: whoever makes one holds it in share
  * mode until it is known, whoever deletes unknown ones exclusively.

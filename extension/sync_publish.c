@@ -31,7 +31,7 @@ xid_array(const FullTransactionId *xids, int count)
 FullTransactionId
 sync_upper_bound(const Sync *sync)
 {
-	FullTransactionId end = widen_xid(sync->snapshot->xmax);
+	FullTransactionId end = catalog_full_xid(sync->snapshot->xmax);
 
 	if (sync_leaves_rows(sync) && FullTransactionIdPrecedes(sync->first_left, end))
 		return sync->first_left;
@@ -46,7 +46,7 @@ sync_running_array(const Sync *sync)
 	int			count = 0;
 
 	for (uint32 i = 0; i < snapshot->xcnt; i++)
-		xids[count++] = widen_xid(snapshot->xip[i]);
+		xids[count++] = catalog_full_xid(snapshot->xip[i]);
 	/* Our own id is not among them: rows that this transaction logs after its sync are pending for whoever reads later. */
 	xids[count++] = GetTopFullTransactionId();
 	return xid_array(xids, count);
@@ -70,7 +70,7 @@ sync_change_log(const Sync *sync, const char *sql, int nargs, Oid *types, Datum 
 const char *
 sync_log_name(const Sync *sync)
 {
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(sync->index->log)), get_rel_name(sync->index->log));
+	return relation_quoted(sync->index->log);
 }
 
 /* A broken lock fails here instead of losing data. */

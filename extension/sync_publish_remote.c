@@ -37,7 +37,7 @@ static FullTransactionId
 oldest_snapshot(const Sync *sync)
 {
 	Relation	log = table_open(sync->index->log, AccessShareLock);
-	FullTransactionId oldest = widen_xid(GetOldestNonRemovableTransactionId(log));
+	FullTransactionId oldest = catalog_full_xid(GetOldestNonRemovableTransactionId(log));
 
 	table_close(log, AccessShareLock);
 	return oldest;

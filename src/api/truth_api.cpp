@@ -26,8 +26,9 @@ s3v_code s3v_truth_open(s3v_metric metric, size_t dimensions, const float* queri
 }
 
 s3v_code s3v_truth_add(s3v_truth* truth, const void* key, size_t key_size, const float* vector, s3v_error* err) {
-  return Guarded(
-      err, [&] { truth->truth.Add({static_cast<const char*>(key), key_size}, {vector, truth->dimensions}); });
+  return Guarded(err, [&] {
+    truth->truth.Add({static_cast<const char*>(key), key_size}, {vector, truth->dimensions});
+  });
 }
 
 s3v_code s3v_truth_nearest(s3v_truth* truth, size_t query, const double** distances, size_t* count, s3v_error* err) {

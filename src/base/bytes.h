@@ -17,13 +17,11 @@ using ByteView = std::span<const uint8_t>;
 
 static_assert(std::endian::native == std::endian::little, "formats are written as the machine has them: little-endian");
 
-inline ByteView AsBytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
+inline ByteView AsBytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 inline std::string_view AsText(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 template <class T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 void Append(Bytes& out, const T& value) {
   const auto* raw = reinterpret_cast<const uint8_t*>(&value);
   out.insert(out.end(), raw, raw + sizeof(T));

@@ -7,7 +7,8 @@
 namespace s3v {
 
 uint32_t Crc32c(ByteView bytes, uint32_t crc) {
-  // ISA-L's "iSCSI" CRC is CRC32C without the inversions before and after. It takes a mutable pointer and an int length.
+  // ISA-L's "iSCSI" CRC is CRC32C without the inversions before and after. It takes a mutable pointer and an int
+  // length.
   uint32_t state = ~crc;
   while (!bytes.empty()) {
     const size_t step = std::min<size_t>(bytes.size(), size_t{1} << 30);

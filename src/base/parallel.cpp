@@ -68,8 +68,7 @@ struct Work {
 
 }  // namespace
 
-void ParallelFor(size_t count, size_t chunk, int threads, Stop& stop,
-                 const std::function<void(size_t, size_t)>& body) {
+void ParallelFor(size_t count, size_t chunk, int threads, Stop& stop, const std::function<void(size_t, size_t)>& body) {
   if (count == 0) return;
   chunk = std::max<size_t>(chunk, 1);
   const size_t useful = std::min<size_t>(static_cast<size_t>(std::max(threads, 1)), (count + chunk - 1) / chunk);

@@ -17,13 +17,11 @@ class Builder {
 
   JsonValue Take() { return std::move(root_); }
 
-  bool null() { return Add({}); }
+  bool null() { return Add(JsonValue()); }
   bool boolean(bool value) { return Add(JsonValue::Boolean(value)); }
   bool number_integer(json::number_integer_t value) { return Add(JsonValue::Integer(value)); }
   bool number_unsigned(json::number_unsigned_t value) { return Add(JsonValue::Unsigned(value)); }
-  bool number_float(json::number_float_t value, const std::string&) {
-    return Add({.type = Type::kFraction, .fraction = value});
-  }
+  bool number_float(json::number_float_t value, const std::string&) { return Add(JsonValue::Fraction(value)); }
   bool string(std::string& text) { return Add(JsonValue::Text(text)); }
   bool binary(json::binary_t&) { return false; }  // JSON text has none
   bool key(std::string& name) {
@@ -50,7 +48,7 @@ class Builder {
       return true;
     }
     JsonValue& place = Place();
-    place = {.type = type};
+    place = JsonValue(type);
     open_.push_back(&place);
     return true;
   }
@@ -136,19 +134,66 @@ void Append(const JsonValue& value, std::string* text) {
 
 }  // namespace
 
-JsonValue JsonValue::Boolean(bool value) { return {.type = Type::kBoolean, .number = value ? uint64_t{1} : 0}; }
+JsonValue::JsonValue() = default;
 
-JsonValue JsonValue::Unsigned(uint64_t value) { return {.type = Type::kInteger, .number = value}; }
+JsonValue::JsonValue(Type type) : type(type) {}
 
-JsonValue JsonValue::Integer(int64_t value) {
-  return {.type = Type::kInteger, .is_negative = value < 0, .number = static_cast<uint64_t>(value)};
+JsonValue JsonValue::Boolean(bool value) {
+  JsonValue made(Type::kBoolean);
+  made.number = value ? 1 : 0;
+  return made;
 }
 
-JsonValue JsonValue::Text(std::string_view text) { return {.type = Type::kText, .text = std::string(text)}; }
+JsonValue JsonValue::Unsigned(uint64_t value) {
+  JsonValue made(Type::kInteger);
+  made.number = value;
+  return made;
+}
+
+JsonValue JsonValue::Integer(int64_t value) {
+  JsonValue made = Unsigned(static_cast<uint64_t>(value));
+  made.is_negative = value < 0;
+  return made;
+}
+
+JsonValue JsonValue::Fraction(double value) {
+  JsonValue made(Type::kFraction);
+  made.fraction = value;
+  return made;
+}
+
+JsonValue JsonValue::Text(std::string_view text) {
+  JsonValue made(Type::kText);
+  made.text = text;
+  return made;
+}
+
+JsonValue JsonValue::TextArray(std::span<const std::string> texts) {
+  JsonValue made(Type::kArray);
+  for (const std::string& text : texts) made.elements.push_back(Text(text));
+  return made;
+}
+
+JsonValue JsonValue::WithMembers(Object members) {
+  JsonValue made(Type::kObject);
+  made.members = std::move(members);
+  return made;
+}
 
 const JsonValue* JsonValue::Find(std::string_view name) const {
   const auto found = std::ranges::find(members, name, &JsonMember::name);
   return found == members.end() ? nullptr : &found->value;
+}
+
+const JsonValue* JsonValue::Find(std::string_view name, Type wanted) const {
+  const JsonValue* found = Find(name);
+  return found != nullptr && found->type == wanted ? found : nullptr;
+}
+
+std::optional<double> JsonValue::AsNumber() const {
+  if (type == Type::kFraction) return fraction;
+  if (type != Type::kInteger) return std::nullopt;
+  return is_negative ? static_cast<double>(static_cast<int64_t>(number)) : static_cast<double>(number);
 }
 
 std::optional<JsonValue> ParseJson(std::string_view text, size_t max_depth) {

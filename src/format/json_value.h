@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,17 +24,29 @@ struct JsonValue {
   bool is_negative = false;  // kInteger
   uint64_t number = 0;       // kInteger, as two's complement where it is negative; kBoolean: 0 or 1
   double fraction = 0;
-  std::string text = {};
-  Array elements = {};
-  Object members = {};
+  std::string text;
+  Array elements;
+  Object members;
 
+  // Not in the class, where JsonMember is not known yet.
+  JsonValue();
+  explicit JsonValue(Type type);
   static JsonValue Boolean(bool value);
   static JsonValue Unsigned(uint64_t value);
   static JsonValue Integer(int64_t value);
+  static JsonValue Fraction(double value);
   static JsonValue Text(std::string_view text);
+  static JsonValue TextArray(std::span<const std::string> texts);
+  static JsonValue WithMembers(Object members);
 
-  // NULL: no such member.
+  // NULL: no such member, or no object.
   const JsonValue* Find(std::string_view name) const;
+
+  // NULL: no such member, or of another type.
+  const JsonValue* Find(std::string_view name, Type wanted) const;
+
+  // Of kInteger and kFraction; nothing for others.
+  std::optional<double> AsNumber() const;
 };
 
 struct JsonMember {

@@ -24,13 +24,13 @@ Enum Named(const std::string_view (&names)[n], const JsonMembers& members, const
 JsonValue Described(const std::string& name) { return JsonValue::Text(name); }
 
 JsonValue Described(const ObjectName& name) {
-  return {.type = JsonValue::Type::kObject,
-          .members = {{"id", JsonValue::Text(IdText(name.id))}, {"length", JsonValue::Unsigned(name.length)}}};
+  return JsonValue::WithMembers(
+      {{"id", JsonValue::Text(IdText(name.id))}, {"length", JsonValue::Unsigned(name.length)}});
 }
 
 template <class T>
 JsonValue Described(const std::vector<T>& all) {
-  JsonValue described{.type = JsonValue::Type::kArray};
+  JsonValue described(JsonValue::Type::kArray);
   for (const T& one : all) described.elements.push_back(Described(one));
   return described;
 }
@@ -48,23 +48,22 @@ std::vector<ObjectName> NamesOf(const JsonValue::Array& described, const std::st
 }  // namespace
 
 Bytes EncodeManifest(const Manifest& manifest) {
-  const JsonValue text{.type = JsonValue::Type::kObject,
-                       .members = {
-                           {"metric", JsonValue::Text(kMetrics[static_cast<size_t>(manifest.metric)])},
-                           {"dimensions", JsonValue::Unsigned(manifest.dimensions)},
-                           {"key_kind", JsonValue::Text(kKeyKinds[static_cast<size_t>(manifest.key_kind)])},
-                           {"bits", JsonValue::Integer(manifest.bits)},
-                           {"raw", JsonValue::Text(kRawPlanes[static_cast<size_t>(manifest.raw)])},
-                           {"duplicates", JsonValue::Boolean(manifest.has_duplicates)},
-                           {"metadata_columns", Described(manifest.metadata_columns)},
-                           {"rows", JsonValue::Unsigned(manifest.rows)},
-                           {"entries", JsonValue::Unsigned(manifest.entries)},
-                           {"lists", JsonValue::Unsigned(manifest.lists)},
-                           {"base", Described(manifest.base)},
-                           {"deltas", Described(manifest.deltas)},
-                           {"segments", Described(manifest.segments)},
-                           {"created", JsonValue::Integer(manifest.created)},
-                       }};
+  const JsonValue text = JsonValue::WithMembers({
+      {"metric", JsonValue::Text(kMetrics[static_cast<size_t>(manifest.metric)])},
+      {"dimensions", JsonValue::Unsigned(manifest.dimensions)},
+      {"key_kind", JsonValue::Text(kKeyKinds[static_cast<size_t>(manifest.key_kind)])},
+      {"bits", JsonValue::Integer(manifest.bits)},
+      {"raw", JsonValue::Text(kRawPlanes[static_cast<size_t>(manifest.raw)])},
+      {"duplicates", JsonValue::Boolean(manifest.has_duplicates)},
+      {"metadata_columns", Described(manifest.metadata_columns)},
+      {"rows", JsonValue::Unsigned(manifest.rows)},
+      {"entries", JsonValue::Unsigned(manifest.entries)},
+      {"lists", JsonValue::Unsigned(manifest.lists)},
+      {"base", Described(manifest.base)},
+      {"deltas", Described(manifest.deltas)},
+      {"segments", Described(manifest.segments)},
+      {"created", JsonValue::Integer(manifest.created)},
+  });
   return EncodeJsonObject({.kind = 'M', .index = manifest.index, .object = manifest.id}, WriteJson(text));
 }
 

@@ -26,14 +26,13 @@ ObjectId NumberAsId(uint64_t number) {
 }  // namespace
 
 Bytes EncodeOwner(const OwnerMarker& marker, const ObjectId& index) {
-  const JsonValue text{.type = JsonValue::Type::kObject,
-                       .members = {
-                           {"number", JsonValue::Unsigned(marker.number)},
-                           {"system_identifier", JsonValue::Unsigned(marker.system_identifier)},
-                           {"database", JsonValue::Unsigned(marker.database)},
-                           {"timeline", JsonValue::Unsigned(marker.timeline)},
-                           {"token", JsonValue::Text(IdText(marker.token))},
-                       }};
+  const JsonValue text = JsonValue::WithMembers({
+      {"number", JsonValue::Unsigned(marker.number)},
+      {"system_identifier", JsonValue::Unsigned(marker.system_identifier)},
+      {"database", JsonValue::Unsigned(marker.database)},
+      {"timeline", JsonValue::Unsigned(marker.timeline)},
+      {"token", JsonValue::Text(IdText(marker.token))},
+  });
   return EncodeJsonObject({.kind = 'O', .index = index, .object = NumberAsId(marker.number)}, WriteJson(text));
 }
 

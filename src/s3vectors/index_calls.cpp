@@ -10,34 +10,34 @@ namespace s3v {
 namespace {
 
 constexpr size_t kDeletionsAtOnce = 8;
+constexpr size_t kMaxDepth = 8;  // deeper than anything that answers about indexes say
 
 // How the service is to encrypt what is made; without "sse" the bucket's own setting holds.
-void AddEncryption(const StoreConfig& config, nlohmann::json* members) {
+void AddEncryption(const StoreConfig& config, JsonValue::Object* members) {
   if (config.sse.empty()) return;
-  nlohmann::json& encryption = (*members)["encryptionConfiguration"];
-  encryption["sseType"] = config.sse;
-  if (!config.kms_key_id.empty()) encryption["kmsKeyArn"] = config.kms_key_id;
+  JsonValue::Object encryption = {{"sseType", JsonValue::Text(config.sse)}};
+  if (!config.kms_key_id.empty()) encryption.push_back({"kmsKeyArn", JsonValue::Text(config.kms_key_id)});
+  members->push_back({"encryptionConfiguration", JsonValue::WithMembers(std::move(encryption))});
 }
 
 }  // namespace
 
-std::string AsJson(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 ServiceCall NewCall(const ServiceClient& service, Operation operation, const std::string& name,
-                    nlohmann::json members) {
-  members["vectorBucketName"] = service.bucket();
-  if (!name.empty()) members["indexName"] = name;
-  return {.operation = operation, .body = AsJson(members), .subject = name};
+                    JsonValue::Object members) {
+  members.push_back({"vectorBucketName", JsonValue::Text(service.bucket())});
+  if (!name.empty()) members.push_back({"indexName", JsonValue::Text(name)});
+  return {.operation = operation, .body = WriteJson(JsonValue::WithMembers(std::move(members))), .subject = name};
 }
 
 ServiceCall NewCreateIndex(const ServiceClient& service, const std::string& name, Metric metric, size_t dimensions,
                            const std::vector<std::string>& nonfilterable) {
-  nlohmann::json members = {{"dataType", "float32"},
-                            {"dimension", dimensions},
-                            {"distanceMetric", metric == Metric::kCosine ? "cosine" : "euclidean"}};
-  if (!nonfilterable.empty()) members["metadataConfiguration"]["nonFilterableMetadataKeys"] = nonfilterable;
+  JsonValue::Object members = {{"dataType", JsonValue::Text("float32")},
+                               {"dimension", JsonValue::Unsigned(dimensions)},
+                               {"distanceMetric", JsonValue::Text(metric == Metric::kCosine ? "cosine" : "euclidean")}};
+  if (!nonfilterable.empty()) {
+    members.push_back({"metadataConfiguration",
+                       JsonValue::WithMembers({{"nonFilterableMetadataKeys", JsonValue::TextArray(nonfilterable)}})});
+  }
   AddEncryption(service.config(), &members);
   ServiceCall call = NewCall(service, Operation::kCreateIndex, name, std::move(members));
   call.wanted = {Outcome::kConflict, Outcome::kNotFound};
@@ -45,7 +45,7 @@ ServiceCall NewCreateIndex(const ServiceClient& service, const std::string& name
 }
 
 ServiceCall NewCreateVectorBucket(const ServiceClient& service) {
-  nlohmann::json members = nlohmann::json::object();
+  JsonValue::Object members;
   AddEncryption(service.config(), &members);
   return NewCall(service, Operation::kCreateVectorBucket, "", std::move(members));
 }
@@ -61,21 +61,20 @@ void DeleteIndexes(ServiceClient& service, std::span<const std::string> names, S
   }
 }
 
-nlohmann::json ReadAnswer(const ServiceCall& call) {
-  nlohmann::json answer = nlohmann::json::parse(call.answer.begin(), call.answer.end(), nullptr, false);
-  if (!answer.is_object()) {
+JsonValue ReadAnswer(const ServiceCall& call) {
+  std::optional<JsonValue> answer = ParseJson(AsText(call.answer), kMaxDepth);
+  if (!answer || answer->type != JsonValue::Type::kObject) {
     throw Error(Code::kCorrupted, "the answer of " + std::string(TraitsOf(call.operation).name) +
                                       (call.subject.empty() ? "" : " about remote index \"" + call.subject + "\"") +
                                       " is no JSON object");
   }
-  return answer;
+  return *std::move(answer);
 }
 
-int64_t CreationTimeOf(const nlohmann::json& description) {
+int64_t CreationTimeOf(const JsonValue& description) {
   constexpr double kEndOfTime = 1e15;  // far beyond any date, and safe to convert
-  const auto found = description.find("creationTime");
-  if (found == description.end() || !found->is_number()) return 0;
-  const double seconds = found->get<double>();
+  const JsonValue* found = description.Find("creationTime");
+  const double seconds = found != nullptr ? found->AsNumber().value_or(0) : 0;
   return seconds > 0 && seconds < kEndOfTime ? static_cast<int64_t>(std::floor(seconds)) : 0;
 }
 

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/stop.h"
+#include "format/json_value.h"
 #include "ivf/distance.h"
 #include "s3vectors/service_client.h"
 
@@ -16,7 +16,7 @@ namespace s3v {
 
 // `members` and the address: the vector bucket, and the index unless `name` is empty.
 ServiceCall NewCall(const ServiceClient& service, Operation operation, const std::string& name,
-                    nlohmann::json members = nlohmann::json::object());
+                    JsonValue::Object members = {});
 
 // Encrypted as the config says. Sees kConflict and kNotFound; the latter is a missing bucket: ThrowBucketMissing().
 // REQUIRES: cosine or l2.
@@ -28,13 +28,10 @@ ServiceCall NewCreateVectorBucket(const ServiceClient& service);
 void DeleteIndexes(ServiceClient& service, std::span<const std::string> names, Stop& stop);
 
 // The answer's JSON object. Throws kCorrupted.
-nlohmann::json ReadAnswer(const ServiceCall& call);
+JsonValue ReadAnswer(const ServiceCall& call);
 
 // Seconds since 1970, rounded down, of a creationTime; 0: it is missing, or no time.
-int64_t CreationTimeOf(const nlohmann::json& description);
-
-// Text as a request carries it: what is not UTF-8 (a name of a database in another encoding) becomes U+FFFD.
-std::string AsJson(const nlohmann::json& value);
+int64_t CreationTimeOf(const JsonValue& description);
 
 [[noreturn]] void ThrowBucketMissing(const ServiceClient& service);
 

@@ -15,6 +15,8 @@ constexpr size_t kListPageSize = 500;
 constexpr size_t kMaxListed = 1'000'000;  // a bucket holds 10,000; a hostile server could go on for ever ...
 constexpr size_t kMaxPages = 10'000;      // ... also with empty pages
 constexpr int kNamesTried = 2;
+constexpr auto kText = JsonValue::Type::kText;
+constexpr auto kObject = JsonValue::Type::kObject;
 
 uint32_t RandomGeneration() {
   const ObjectId random = RandomId();
@@ -36,49 +38,49 @@ bool Create(ServiceClient& service, const std::string& name, const RemoteCreatio
 void SettleMode(ServiceClient& service, const std::string& name, const std::string& has, const std::string& wanted,
                 Stop& stop) {
   if (wanted.empty() || has == wanted) return;
-  ServiceCall call = NewCall(service, Operation::kUpdateIndexMode, name, {{"indexMode", wanted}});
+  ServiceCall call = NewCall(service, Operation::kUpdateIndexMode, name, {{"indexMode", JsonValue::Text(wanted)}});
   service.Run(call, stop);
 }
 
 // GetIndex's answer, member by member.
 class Description {
  public:
-  Description(const std::string& name, const nlohmann::json& answer) : name_(name) {
-    const auto index = answer.find("index");
-    if (index == answer.end() || !index->is_object()) Fail("index", "an object");
-    index_ = &*index;
+  Description(const std::string& name, const JsonValue& answer) : name_(name), index_(answer.Find("index", kObject)) {
+    if (index_ == nullptr) Fail("index", "an object");
   }
 
   Metric MetricOf() const {
-    const auto found = index_->find("distanceMetric");
-    if (found == index_->end() || !found->is_string()) Fail("distanceMetric", "text");
-    if (*found == "cosine") return Metric::kCosine;
-    if (*found == "euclidean") return Metric::kL2;
-    throw Error(
-        Code::kNotSupported,
-        "distance metric \"" + found->get<std::string>() + "\" of remote index \"" + name_ + "\" is not supported",
-        "This release knows cosine and euclidean.");
+    const JsonValue* found = index_->Find("distanceMetric", kText);
+    if (found == nullptr) Fail("distanceMetric", "text");
+    if (found->text == "cosine") return Metric::kCosine;
+    if (found->text == "euclidean") return Metric::kL2;
+    throw Error(Code::kNotSupported,
+                "distance metric \"" + found->text + "\" of remote index \"" + name_ + "\" is not supported",
+                "This release knows cosine and euclidean.");
   }
   size_t Dimensions() const {
-    const auto found = index_->find("dimension");
+    const JsonValue* found = index_->Find("dimension", JsonValue::Type::kInteger);
     const bool fits =
-        found != index_->end() && found->is_number_unsigned() && *found >= 1U && *found <= kMaxRemoteDimensions;
+        found != nullptr && !found->is_negative && found->number >= 1 && found->number <= kMaxRemoteDimensions;
     if (!fits) Fail("dimension", "a number from 1 to " + std::to_string(kMaxRemoteDimensions));
-    return found->get<size_t>();
+    return found->number;
   }
   std::vector<std::string> NonFilterable() const {
-    const auto configuration = index_->find("metadataConfiguration");
-    if (configuration == index_->end() || !configuration->is_object()) return {};
-    const auto keys = configuration->find("nonFilterableMetadataKeys");
-    if (keys == configuration->end() || keys->is_null()) return {};
-    if (!keys->is_array() || !std::ranges::all_of(*keys, [](const auto& key) { return key.is_string(); })) {
-      Fail("nonFilterableMetadataKeys", "a list of texts");
+    static constexpr const char* kMember = "nonFilterableMetadataKeys";
+    const JsonValue* configuration = index_->Find("metadataConfiguration", kObject);
+    const JsonValue* keys = configuration != nullptr ? configuration->Find(kMember) : nullptr;
+    if (keys == nullptr || keys->type == JsonValue::Type::kNull) return {};
+    if (keys->type != JsonValue::Type::kArray) Fail(kMember, "a list of texts");
+    std::vector<std::string> names;
+    for (const JsonValue& key : keys->elements) {
+      if (key.type != kText) Fail(kMember, "a list of texts");
+      names.push_back(key.text);
     }
-    return keys->get<std::vector<std::string>>();
+    return names;
   }
   std::string Mode() const {
-    const auto found = index_->find("indexMode");
-    return found != index_->end() && found->is_string() ? found->get<std::string>() : "";
+    const JsonValue* found = index_->Find("indexMode", kText);
+    return found != nullptr ? found->text : "";
   }
   int64_t Created() const { return CreationTimeOf(*index_); }
 
@@ -89,13 +91,13 @@ class Description {
   }
 
   const std::string& name_;
-  const nlohmann::json* index_ = nullptr;
+  const JsonValue* index_;
 };
 
 // As the service has them: it may answer them in another order.
 std::set<std::string> AsSet(const std::vector<std::string>& keys) {
   std::set<std::string> set;
-  for (const std::string& key : keys) set.insert(AsJson(key));
+  for (const std::string& key : keys) set.insert(WriteJson(JsonValue::Text(key)));
   return set;
 }
 
@@ -114,20 +116,18 @@ std::optional<RemoteShape> DescribeIfThere(ServiceClient& service, const std::st
 }
 
 // Appends the page's indexes; answers the next token, empty at the end.
-std::string TakePage(const nlohmann::json& page, const std::string& prefix, std::vector<RemoteListing>* found) {
-  const auto indexes = page.find("indexes");
-  if (indexes == page.end() || !indexes->is_array()) {
+std::string TakePage(const JsonValue& page, const std::string& prefix, std::vector<RemoteListing>* found) {
+  const JsonValue* indexes = page.Find("indexes", JsonValue::Type::kArray);
+  if (indexes == nullptr) {
     throw Error(Code::kCorrupted, "the answer of ListIndexes is not a list of indexes");
   }
-  for (const nlohmann::json& index : *indexes) {
-    if (!index.is_object() || !index.contains("indexName") || !index["indexName"].is_string()) {
-      throw Error(Code::kCorrupted, "the answer of ListIndexes lists an index without a name");
-    }
-    std::string name = index["indexName"];
-    if (name.starts_with(prefix)) found->push_back({std::move(name), CreationTimeOf(index)});
+  for (const JsonValue& index : indexes->elements) {
+    const JsonValue* name = index.Find("indexName", kText);
+    if (name == nullptr) throw Error(Code::kCorrupted, "the answer of ListIndexes lists an index without a name");
+    if (name->text.starts_with(prefix)) found->push_back({name->text, CreationTimeOf(index)});
   }
-  const auto token = page.find("nextToken");
-  return token != page.end() && token->is_string() ? token->get<std::string>() : "";
+  const JsonValue* token = page.Find("nextToken", kText);
+  return token != nullptr ? token->text : "";
 }
 
 }  // namespace
@@ -185,7 +185,7 @@ std::string CreateGeneration(ServiceClient& service, const ObjectId& index, cons
 RemoteShape Describe(ServiceClient& service, const std::string& name, Stop& stop) {
   ServiceCall call = NewCall(service, Operation::kGetIndex, name);
   service.Run(call, stop);
-  const nlohmann::json answer = ReadAnswer(call);
+  const JsonValue answer = ReadAnswer(call);
   const Description description(name, answer);
   return {.metric = description.MetricOf(),
           .dimensions = description.Dimensions(),
@@ -199,9 +199,9 @@ std::vector<RemoteListing> ListRemote(ServiceClient& service, const std::string&
   std::set<std::string> seen_tokens;
   std::string token;
   do {
-    nlohmann::json members = {{"maxResults", kListPageSize}};
-    if (!prefix.empty()) members["prefix"] = prefix;
-    if (!token.empty()) members["nextToken"] = token;
+    JsonValue::Object members = {{"maxResults", JsonValue::Unsigned(kListPageSize)}};
+    if (!prefix.empty()) members.push_back({"prefix", JsonValue::Text(prefix)});
+    if (!token.empty()) members.push_back({"nextToken", JsonValue::Text(token)});
     ServiceCall call = NewCall(service, Operation::kListIndexes, "", std::move(members));
     service.Run(call, stop);
     token = TakePage(ReadAnswer(call), prefix, &found);

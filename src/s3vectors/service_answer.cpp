@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "format/json_value.h"
 #include "store/s3_xml.h"
 
 namespace s3v {
 namespace {
 
-using nlohmann::json;
-
 constexpr size_t kMaxSentence = 300;
 constexpr size_t kMaxFields = 5;
+constexpr size_t kMaxDepth = 4;
 
 // "aws.protocols#NotFoundException:http://..." is a NotFoundException.
 std::string BareCode(std::string_view code) {
@@ -36,8 +35,8 @@ class FaultReader {
  public:
   FaultReader(const HttpResponse& response, std::span<const std::string> secrets)
       : response_(response), secrets_(secrets) {
-    json parsed = json::parse(response.body.begin(), response.body.end(), nullptr, false);
-    if (parsed.is_object()) body_ = std::move(parsed);
+    std::optional<JsonValue> parsed = ParseJson(AsText(response.body), kMaxDepth);
+    if (parsed) body_ = *std::move(parsed);
   }
 
   std::string Code() const {
@@ -56,11 +55,10 @@ class FaultReader {
   }
 
   std::string Fields() const {
-    const auto list = body_.find("fieldList");
-    if (list == body_.end() || !list->is_array()) return {};
+    const JsonValue* list = body_.Find("fieldList", JsonValue::Type::kArray);
+    if (list == nullptr) return {};
     std::string fields;
-    for (size_t i = 0; i < std::min(list->size(), kMaxFields); ++i) {
-      const json& field = (*list)[i];
+    for (const JsonValue& field : std::span(list->elements).first(std::min(list->elements.size(), kMaxFields))) {
       const std::string path = FitForMessage(Member(field, "path"));
       if (path.empty()) continue;
       if (!fields.empty()) fields += "; ";
@@ -83,15 +81,14 @@ class FaultReader {
     const std::string* value = response_.Header(name);
     return value != nullptr ? Cleared(*value) : std::string();
   }
-  std::string Member(const json& object, const char* name) const {
-    if (!object.is_object()) return {};
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? Cleared(found->get<std::string>()) : std::string();
+  std::string Member(const JsonValue& object, const char* name) const {
+    const JsonValue* found = object.Find(name, JsonValue::Type::kText);
+    return found != nullptr ? Cleared(found->text) : std::string();
   }
 
   const HttpResponse& response_;
   std::span<const std::string> secrets_;
-  json body_ = json::object();
+  JsonValue body_;
 };
 
 bool IsAlphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }

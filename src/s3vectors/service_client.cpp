@@ -1,9 +1,9 @@
 #include "s3vectors/service_client.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "format/json_value.h"
 #include "s3vectors/service_answer.h"
 #include "s3vectors/service_retry.h"
 #include "store/connection.h"
@@ -84,7 +84,7 @@ std::string ActionHint(Operation operation) {
 // The service says of an index in a missing bucket the same as of a missing index. Who may not ask takes its word.
 bool BucketIsMissing(ServiceClient& service, Stop& stop) {
   ServiceCall call{.operation = Operation::kGetVectorBucket,
-                   .body = nlohmann::json{{"vectorBucketName", service.bucket()}}.dump(),
+                   .body = WriteJson(JsonValue::WithMembers({{"vectorBucketName", JsonValue::Text(service.bucket())}})),
                    .wanted = {Outcome::kNotFound}};
   try {
     service.Run(call, stop);

@@ -27,8 +27,7 @@ uint64_t JitterSeed() {
 std::string TransportHint(Transport transport) {
   if (transport == Transport::kAddressRefused) {
     return "Only a superuser can allow this address, by listing it in s3v.allowed_endpoints, and only where the "
-           "endpoint "
-           "is that address.";
+           "endpoint is that address.";
   }
   if (transport == Transport::kUntrusted) return "Set the server's option ca_file if its certificate is private.";
   return {};

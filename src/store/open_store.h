@@ -21,8 +21,8 @@ struct StoreConfig {
   std::string ca_file;
   bool allow_http = false;     // http to hosts other than loopback
   bool check_address = false;  // refuse loopback, link-local, multicast... addresses (servers of non-superusers)
-  std::vector<std::string>
-      allowed_endpoints;  // host[:port], *.suffix; with check_address, addresses here are not refused
+  // host[:port], *.suffix; with check_address, addresses here are not refused
+  std::vector<std::string> allowed_endpoints;
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;

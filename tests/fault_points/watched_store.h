@@ -9,12 +9,12 @@ extern "C" {
 #endif
 
 /*
- * From now on `passed` is called, on the thread that uses the store, around its calls: put_sent, put_acked (before the manifest
- * objects_done in their place, after it manifest_acked), listed, object_read, navigation_read, ranges_read, delete_sent, deleted; and
- * with "cache.renamed" when a file of the local cache has got its name, whatever store it belongs to. Nonzero: the call fails with
- * S3V_IO_ERROR; the renaming says that it failed.
+ * From now on `passed` is called, on the thread that uses the store, around its calls: put_sent, put_acked (before the
+ * manifest objects_done in their place, after it manifest_acked), listed, object_read, navigation_read, ranges_read,
+ * delete_sent, deleted; and with "cache.renamed" when a file of the local cache has got its name, whatever store it
+ * belongs to. Nonzero: the call fails with S3V_IO_ERROR; the renaming says that it failed.
  */
-void s3v_store_watch(s3v_store *store, int (*passed)(const char *what));
+void s3v_store_watch(s3v_store* store, int (*passed)(const char* what));
 
 #ifdef __cplusplus
 }

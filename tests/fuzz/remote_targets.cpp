@@ -115,8 +115,8 @@ void RunPage(ByteView input) {
     Require(vectors <= input.size() / 2, "more vectors than there are");
   });
   Accepts([&] {
-    const json answer = ReadAnswer(call);
-    Require(answer.is_object(), "an answer that is none");
+    const JsonValue answer = ReadAnswer(call);
+    Require(answer.type == JsonValue::Type::kObject, "an answer that is none");
     CreationTimeOf(answer);
   });
   LooksLikeJsonObject(call.answer);
