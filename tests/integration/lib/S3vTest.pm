@@ -16,7 +16,7 @@ use Time::HiRes qw(time sleep);
 our @EXPORT = qw(
   require_s3 new_cluster own_radosgw server_sql make_table session
   objects store_object delete_objects
-  differences wait_until explained log_of
+  slow_lookup differences wait_until explained log_of
 );
 
 my $here = $ENV{S3V_INTEGRATION_DIR} or die "run this with tests/integration/run";
@@ -201,6 +201,32 @@ sub differences
 	my ($status, $out, $err) = $node->psql($database, "SELECT test_differences('$index', '$table', test_vector(77, $dims, 20))");
 
 	return $status == 0 ? $out : $err;
+}
+
+# A library to be preloaded: looking up the name "slow.example" takes so many seconds.
+sub slow_lookup
+{
+	my ($seconds) = @_;
+	my $library = "$home/slow_lookup.so";
+
+	append_to_file("$home/slow_lookup.c", <<"EOC");
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+	int (*original)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (node != NULL && strcmp(node, "slow.example") == 0)
+		sleep($seconds);
+	return original(node, service, hints, result);
+}
+EOC
+	system_or_bail('cc', '-shared', '-fPIC', '-o', $library, "$home/slow_lookup.c", '-ldl');
+	return $library;
 }
 
 # One number or text of s3v_explain's answer.

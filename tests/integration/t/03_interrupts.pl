@@ -228,29 +228,12 @@ $watcher->quit;
 
 # ---- a name look-up that hangs ----
 
-my $library = "$ENV{TESTDIR}/hanging_lookup.so";
-append_to_file("$ENV{TESTDIR}/hanging_lookup.c", <<'EOC');
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <string.h>
-#include <unistd.h>
-
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
-{
-	int (*original)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
-
-	if (node != NULL && strcmp(node, "hangs.example") == 0)
-		sleep(4);
-	return original(node, service, hints, result);
-}
-EOC
-system_or_bail('cc', '-shared', '-fPIC', '-o', $library, "$ENV{TESTDIR}/hanging_lookup.c", '-ldl');
+my $library = slow_lookup(4);
 {
 	local $ENV{LD_PRELOAD} = $library;
 	$node->start;
 }
-$node->safe_psql($db, server_sql('nowhere', $s3, prefix => 'p', endpoint => 'http://hangs.example:80', options => q{, allow_http 'true'}));
+$node->safe_psql($db, server_sql('nowhere', $s3, prefix => 'p', endpoint => 'http://slow.example:80', options => q{, allow_http 'true'}));
 $node->safe_psql($db, q{SELECT s3v_create_index('nowhere_s3v', 'docs', 'embedding', server => 'nowhere', options => '{"build": false}')});
 $watcher = session($node, $db);
 {

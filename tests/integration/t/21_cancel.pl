@@ -26,24 +26,7 @@ note("seed $seed");
 # ---- places -------------------------------------------------------------------------------------------------------------------
 
 # A name look-up that takes a while.
-my $library = "$ENV{TESTDIR}/slow_lookup.so";
-append_to_file("$ENV{TESTDIR}/slow_lookup.c", <<'EOC');
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <netdb.h>
-#include <string.h>
-#include <unistd.h>
-
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
-{
-	int (*original)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
-
-	if (node != NULL && strcmp(node, "slow.example") == 0)
-		sleep(3);
-	return original(node, service, hints, result);
-}
-EOC
-system_or_bail('cc', '-shared', '-fPIC', '-o', $library, "$ENV{TESTDIR}/slow_lookup.c", '-ldl');
+my $library = slow_lookup(3);
 
 # One that never accepts: its queue is full, connecting hangs. And one whose queue has room: connected, but never heard.
 sub listener { return IO::Socket::INET->new(Listen => $_[0], LocalAddr => '127.0.0.1', Proto => 'tcp') // die "no listener: $!"; }
