@@ -63,6 +63,17 @@ sub wait_for_run
 	return;
 }
 
+# Ends a job's process in the middle of its run.
+sub kill_run
+{
+	my ($node, $name) = @_;
+	my $running = qq{FROM cron.job j JOIN cron.job_run_details d USING (jobid) WHERE j.jobname = '$name' AND d.status = 'running'};
+
+	wait_until("job $name waits for a lock", sub { $node->safe_psql($db, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN (SELECT job_pid $running)") == 1 }, 75);
+	is($node->safe_psql($db, "SELECT pg_terminate_backend(job_pid) $running"), 't', $node->name . ": job $name is killed while it runs");
+	return;
+}
+
 sub seconds_to_minute { return 60 - (time - int(time / 60) * 60); }
 
 sub pending { return $_[0]->safe_psql($db, q{SELECT pending FROM s3v_indexes WHERE index = 'docs_s3v'::regclass}); }
@@ -79,13 +90,18 @@ my $began = time;
 
 schedule($node, 's3v', q{SELECT s3v_sync('docs')});
 schedule($node, 'again', q{SELECT s3v_sync('docs')});
+schedule($node, 'killed', q{SELECT s3v_sync('docs')});
 schedule($node, 'impatient', q{SELECT s3v_sync('docs', options => '{"wait": false}')});
 schedule($node, 'lost', q{SELECT s3v_sync('lost')});
 schedule($node, 'all', q{SELECT s3v_sync()});
 $node->safe_psql($db, q{CREATE ROLE stranger LOGIN; GRANT USAGE ON SCHEMA cron TO stranger;
 	GRANT EXECUTE ON FUNCTION s3v_sync(regclass, text, jsonb) TO stranger});
 schedule($node, 'stranger', q{SELECT s3v_sync('docs')}, 'stranger');
+$node->safe_psql($db, 'CREATE DATABASE fleeting');
+$node->safe_psql($db, q{SELECT cron.schedule_in_database('dropped', '* * * * *', 'SELECT s3v_sync()', 'fleeting')});
+$node->safe_psql($db, 'DROP DATABASE fleeting');
 schedule($workers, 's3v', q{SELECT s3v_sync('docs')});
+schedule($workers, 'killed', q{SELECT s3v_sync('docs')});
 schedule($workers, 'lost', q{SELECT s3v_sync('lost')});
 
 # ---- writers, and a sync that still holds the index when the jobs start ----
@@ -110,18 +126,25 @@ $node->safe_psql($db, q{
 		END LOOP;
 	END $$});
 my @writers = map { session($node, $db)->send("CALL churn($_)") } 0, 1;
-my $holder = session($node, $db);
-$holder->must('BEGIN');
-is($holder->must(q{SELECT version FROM s3v_sync('docs')}), 1, 'a sync of a session that does not commit yet');
+my ($holder, $other_holder) = map { session($_, $db) } $node, $workers;
+foreach my $session ($holder, $other_holder)
+{
+	$session->must('BEGIN');
+	is($session->must(q{SELECT version FROM s3v_sync('docs')}), 1, 'a sync of a session that does not commit yet');
+}
 
 # ---- the first minute: runs that meet that sync ----
 
 wait_for_run($node, 1, 'impatient', 'lost', 'stranger');
 is($node->safe_psql($db, q{
 		SELECT string_agg(j.jobname, ' ' ORDER BY j.jobname) FROM cron.job j JOIN cron.job_run_details d USING (jobid)
-		WHERE d.status IN ('starting', 'running')}), 'again all s3v', 'jobs wait for the sync that is under way');
-$holder->must('COMMIT');
-wait_for_run($node, 1, 's3v', 'again', 'all');
+		WHERE d.status IN ('starting', 'running')}), 'again all killed s3v', 'jobs wait for the sync that is under way');
+kill_run($_, 'killed') foreach $node, $workers;
+$_->must('COMMIT') foreach $holder, $other_holder;
+wait_for_run($node, 1, 's3v', 'again', 'all', 'killed', 'dropped');
+wait_for_run($workers, 1, 's3v', 'killed');
+like((runs($_, 'killed'))[0], qr/^failed .*terminat/s, $_->name . ': the run that was killed is said to have failed') foreach $node, $workers;
+like((runs($node, 'dropped'))[0], qr/^failed /, 'a job whose database is dropped fails, and the others go on');
 like((runs($node, $_))[0], qr/^succeeded 1 row/, "job $_ came through after it") foreach 's3v', 'again';
 like((runs($node, 'impatient'))[0], qr/^succeeded 0 rows/, 'with wait: false it skipped the index');
 like((runs($node, 'all'))[0], qr/^succeeded 2 rows/, 'a sync of all tables goes on past one that fails');
@@ -135,7 +158,9 @@ sleep(seconds_to_minute() - 2) if seconds_to_minute() > 2 && seconds_to_minute()
 $node->safe_psql($db, 'INSERT INTO control VALUES (true)');
 is($_->result->{state}, '', 'a writer was never disturbed') foreach @writers;
 cmp_ok(pending($node), '>', 0, 'rows are pending');
-wait_for_run($node, 2, 's3v', 'again', 'impatient', 'all');
+wait_for_run($node, 2, 's3v', 'again', 'impatient', 'all', 'killed');
+wait_for_run($workers, 2, 's3v', 'killed');
+like((runs($_, 'killed'))[1], qr/^succeeded/, $_->name . ': the job that was killed comes through the next time') foreach $node, $workers;
 is(scalar(grep { /^failed/ } map { runs($node, $_) } 's3v', 'again', 'impatient', 'all'), 0, 'no run of a sync failed');
 is(pending($node), 0, 'nothing is pending');
 is(differences($node, $db, 'docs_s3v', 'docs', 32), 0, 'the index equals the table');

@@ -114,6 +114,32 @@ foreach my $case (@cases)
 }
 is(cold()->{out}, '0', 'put right, the index equals the table');
 
+# ---- ten thousand objects of somebody else ------------------------------------------------------------------------------------------
+
+{
+	my $uuid = version_of('docs_s3v')->{uuid};
+	my $count_foreign = sub { my $answer = cold(q{SELECT foreign_objects FROM s3v_gc('files', keep => '0')}); return $answer->{out} . $answer->{state}; };
+	my @places = ("$uuid/segment/copy of ", "$uuid/nav/", "$uuid/", 'photos/', '00000000-0000-0000-0000-000000000000/segment/', '');
+	my $foreign = $count_foreign->();
+
+	mkdir "$directory/$_" foreach 'photos', '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000/segment';
+	my @written = map { my $place = $places[ $_ % @places ]; "$place$_.jpg" } 1 .. 10_000;
+	foreach my $name (@written)
+	{
+		open(my $file, '>', "$directory/$name") or die "$name: $!";
+		print $file $name;
+		close $file;
+	}
+	is($count_foreign->(), $foreign + @written, 'E9: s3v_gc tells 10,000 objects that are not ours, in six places');
+	is(cold(q{SELECT sum(missing) + sum(corrupt) + sum(stale) FROM s3v_check('docs') WHERE index = 'docs_s3v'::regclass})->{out}, '0', 'E9: s3v_check is not misled');
+	is(cold(q{SELECT * FROM s3v_sync('docs', 'rebuild')})->{state}, '', 'E9: a rebuild works');
+	$node->safe_psql($db, q{SELECT s3v_create_index('brief_s3v', 'twins', 'embedding', server => 'files'); DROP FOREIGN TABLE brief_s3v});
+	is($count_foreign->(), $foreign + @written, 'E9: nor does it take one of them with the objects of a dropped index, or of an older version');
+	is(scalar(grep { !-e "$directory/$_" || slurp_file("$directory/$_") ne $_ } @written), 0, 'E9: all 10,000 are there as they were');
+	is(cold()->{out}, '0', 'E9: the index equals the table');
+	unlink map { "$directory/$_" } @written;
+}
+
 # ---- the network: another object for one that was asked for; once, and always ----------------------------------------------------
 
 {
