@@ -50,8 +50,13 @@ ownership_open(Oid index_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is attached to an index that others write", get_rel_name(index_id))));
-	index = catalog_index(index_id, GetActiveSnapshot());
-	if (index == NULL || !relation_owned_by(index->source, GetUserId()))
+	index = catalog_index(index_id, NULL);
+	if (index == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("foreign table \"%s\" was not made by s3v_create_index", get_rel_name(index_id)),
+				 errhint("Drop it, and create the index with s3v_create_index.")));
+	if (!relation_owned_by(index->source, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
 	return index;
 }
@@ -78,7 +83,7 @@ s3v_adopt(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("index \"%s\" has no version row", get_rel_name(index_id))));
 	store = server_index_store(index_id);
-	number = ownership_claim(call, store, index->uuid, version->owner, true);
+	number = ownership_claim(call, store, index->uuid, version->owner, CLAIM_ADOPT);
 	FAULT_POINT("adopt.claimed");
 	ownership_record(index_id, number);
 	FAULT_POINT("adopt.recorded");

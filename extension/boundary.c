@@ -314,6 +314,12 @@ boundary_raise(s3v_code code, const s3v_error *err)
 			 err->hint[0] != '\0' ? errhint("%s", valid_text(err->hint)) : 0));
 }
 
+char *
+boundary_complaint(const s3v_error *err)
+{
+	return err->detail[0] != '\0' ? psprintf("%s: %s", valid_text(err->message), valid_text(err->detail)) : valid_text(err->message);
+}
+
 void
 boundary_check(S3vCall *call, s3v_code code, const s3v_error *err)
 {

@@ -34,6 +34,9 @@ extern void boundary_raise(s3v_code code, const s3v_error *err);
 /* For a WARNING in place of an error. */
 extern int	boundary_sqlstate(s3v_code code);
 
+/* What the core complains of, with its detail, in the database's encoding: for the detail of a message of ours. */
+extern char *boundary_complaint(const s3v_error *err);
+
 /*
  * The process is ending from inside a callback (a FATAL that could not wait): frames of the core are still on the stack, so
  * nothing of the core may be freed any more. Release functions are then not called.

@@ -10,7 +10,6 @@
 #include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "executor/spi.h"
-#include "foreign/foreign.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -267,6 +266,7 @@ s3v_create_index(PG_FUNCTION_ARGS)
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(creation.source)), get_rel_name(creation.source));
 
 	/* Writers wait from here to the end of the transaction, readers never. A clean-up of unknown prefixes waits, too. */
+	server_lock(creation.server);
 	server_lock_prefixes(creation.server, ShareLock);
 	rel = relation_open(creation.source, ShareRowExclusiveLock);
 	FAULT_POINT("create.locked");

@@ -180,7 +180,10 @@ tell_of_objects(const char *index, const char *uuid, const char *url)
 			 errhint("Nothing refers to them any more. Delete everything below that prefix with the tools of the store.")));
 }
 
-/* Indexes dropped earlier, whose objects waited for s3v_gc on a server that is gone now. */
+/*
+ * Indexes dropped earlier, whose objects waited for s3v_gc on a server that is gone now. What s3v_fork left to others stays noted: another
+ * server may have the same url.
+ */
 static void
 server_dropped(Oid server_id)
 {
@@ -197,7 +200,7 @@ server_dropped(Oid server_id)
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(server.name));
 	catalog_enter(&scope);
 	SPI_connect();
-	if (SPI_execute_with_args("DELETE FROM s3v.dropped WHERE server = $1 RETURNING uuid", 1, types, values, NULL, false, 0) !=
+	if (SPI_execute_with_args("DELETE FROM s3v.dropped WHERE server = $1 AND isfinite(dropped_at) RETURNING uuid", 1, types, values, NULL, false, 0) !=
 		SPI_OK_DELETE_RETURNING)
 		elog(ERROR, "could not read the dropped indexes of server \"%s\"", server.name);
 	for (uint64 i = 0; i < SPI_processed; i++)

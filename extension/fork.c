@@ -21,7 +21,6 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
-#include "utils/uuid.h"
 
 #include "boundary.h"
 #include "catalog.h"
@@ -145,7 +144,7 @@ copy_version(const Fork *fork)
 	s3v_store  *from = server_index_store(fork->index_id);
 	s3v_store  *to = server_store(fork->to, relation_owner(fork->index_id));
 	char	   *uuid = DatumGetCString(DirectFunctionCall1(uuid_out, fork->uuid));
-	uint64		number = ownership_claim(call, to, uuid, 0, false);
+	uint64		number = ownership_claim(call, to, uuid, 0, CLAIM_CONTINUE);
 	s3v_error	err;
 	s3v_code	code;
 
@@ -159,7 +158,7 @@ copy_version(const Fork *fork)
 				(errcode(boundary_sqlstate(code)),
 				 errmsg("version " INT64_FORMAT " of index \"%s\" cannot be copied: the copy is built from its source",
 						fork->version->version, get_rel_name(fork->index_id)),
-				 errdetail_internal("%s", err.message)));
+				 errdetail_internal("%s", boundary_complaint(&err))));
 	}
 	else
 		boundary_check(call, code, &err);
@@ -214,11 +213,10 @@ s3v_fork(PG_FUNCTION_ARGS)
 	fork.to = PG_ARGISNULL(1) ? fork.from : server_named(NameStr(*PG_GETARG_NAME(1)));
 	check_server(&fork);
 
-	/* A clean-up of unknown prefixes waits until ours is known; so do a DROP of the index, and of the server. */
-	server_lock_prefixes(fork.to, ShareLock);
-	LockDatabaseObject(ForeignServerRelationId, fork.to, 0, AccessShareLock);
-	LockRelationOid(fork.index_id, ShareUpdateExclusiveLock);
+	server_lock(fork.to);
 	(void) sync_lock(fork.index_id, true);
+	/* A clean-up of unknown prefixes waits until ours is known. It comes to them with locks of indexes that it had. */
+	server_lock_prefixes(fork.to, ShareLock);
 	FAULT_POINT("fork.locked");
 	sync_check_isolation(fork.index_id);
 

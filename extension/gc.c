@@ -95,7 +95,7 @@ collect_index(Collection *collection, Oid index_id)
 		return;
 	}
 	store = server_index_store(index_id);
-	number = ownership_claim(call, store, index->uuid, version->owner, false);
+	number = ownership_claim(call, store, index->uuid, version->owner, CLAIM_CONTINUE);
 	FAULT_POINT("collect.owner_checked");
 	retained = retained_read(index_id, collection->keep_seconds);
 	/* The versions that replaced what goes must be durable first: a crash would bring the old ones back. */
@@ -109,7 +109,7 @@ collect_index(Collection *collection, Oid index_id)
 		ereport(WARNING,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("skipping index \"%s\": the manifest of a version that is kept cannot be read", get_rel_name(index_id)),
-				 errdetail_internal("%s", err.message),
+				 errdetail_internal("%s", boundary_complaint(&err)),
 				 errhint("Run s3v_sync with mode 'reconcile' when it is of the present version; s3v_gc goes on when the version is older than keep.")));
 	}
 	else
@@ -220,7 +220,7 @@ collect_prefix(void *arg)
 	S3vCall    *call = boundary_begin();
 	s3v_collected result = {0};
 	s3v_error	err;
-	uint64		number = ownership_claim(call, prefix->store, prefix->uuid, 0, false);
+	uint64		number = ownership_claim(call, prefix->store, prefix->uuid, 0, CLAIM_OWN);
 
 	boundary_check(call, s3v_collect(boundary_env(call), prefix->store, prefix->uuid, 1, NULL, 0, prefix->collection->keep_seconds, number,
 									 &result, &err), &err);

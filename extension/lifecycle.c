@@ -7,7 +7,6 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
@@ -82,7 +81,7 @@ catalog_forget(Oid index_id, const char *server_name)
 	index = catalog_index(index_id, NULL);
 	if (index == NULL)
 		return;
-	/* No sync publishes while its index goes, and no two drops each leave capture to the other. In the order of sync_index(). */
+	/* No sync publishes while its index goes, and no two drops each leave capture to the other. In the order of sync_lock(). */
 	has_source = lock_source(index->source);
 	catalog_lock_index(index_id, true);
 	index = catalog_index(index_id, NULL);

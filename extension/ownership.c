@@ -28,8 +28,8 @@
 typedef struct Tokens
 {
 	int			count;
+	int			copied;			/* the first ones: written by a data directory that this one is a copy of */
 	char		token[TOKENS_KEPT][TOKEN_LENGTH + 1];
-	bool		here;			/* written by this data directory, not by one that it is a copy of */
 } Tokens;
 
 /*
@@ -56,7 +56,7 @@ token_path(const char *uuid)
 	return psprintf(TOKEN_DIRECTORY "/%u-%s", MyDatabaseId, uuid);
 }
 
-/* Where it was written, then one token a line; a line cut short by a crash is none: its attempt never began. */
+/* A line each: copied tokens, where the others were written, those. A line cut short by a crash is none: its attempt never began. */
 static Tokens
 read_tokens(const char *uuid)
 {
@@ -64,6 +64,7 @@ read_tokens(const char *uuid)
 	char	   *path = token_path(uuid);
 	char		text[(1 + TOKENS_KEPT) * (TOKEN_LENGTH + 1)];
 	char		home[TOKEN_LENGTH + 1];
+	bool		is_here = false;
 	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 	int			size;
 	int			at;
@@ -86,11 +87,23 @@ read_tokens(const char *uuid)
 	for (at = 0; at + TOKEN_LENGTH + 1 <= size; at += TOKEN_LENGTH + 1)
 	{
 		if (text[at] == 'h')
-			tokens.here = memcmp(text + at, home, TOKEN_LENGTH) == 0;
+			is_here = memcmp(text + at, home, TOKEN_LENGTH) == 0;
 		else if (tokens.count < TOKENS_KEPT)
+		{
 			memcpy(tokens.token[tokens.count++], text + at, TOKEN_LENGTH);
+			if (!is_here)
+				tokens.copied++;
+		}
 	}
 	return tokens;
+}
+
+static int
+add_line(char *text, int size, const char *line)
+{
+	memcpy(text + size, line, TOKEN_LENGTH);
+	text[size + TOKEN_LENGTH] = '\n';
+	return size + TOKEN_LENGTH + 1;
 }
 
 /* Durable before it returns. */
@@ -100,18 +113,17 @@ write_tokens(const char *uuid, const Tokens *tokens)
 	char	   *path = token_path(uuid);
 	char	   *temporary = psprintf("%s.new", path);
 	char		text[(1 + TOKENS_KEPT) * (TOKEN_LENGTH + 1)];
-	int			size = TOKEN_LENGTH + 1;
+	char		home[TOKEN_LENGTH + 1];
+	int			size = 0;
 	int			fd;
 	int			i;
 
-	home_of_tokens(text);
-	text[TOKEN_LENGTH] = '\n';
-	for (i = 0; i < tokens->count; i++)
-	{
-		memcpy(text + size, tokens->token[i], TOKEN_LENGTH);
-		text[size + TOKEN_LENGTH] = '\n';
-		size += TOKEN_LENGTH + 1;
-	}
+	home_of_tokens(home);
+	for (i = 0; i < tokens->copied; i++)
+		size = add_line(text, size, tokens->token[i]);
+	size = add_line(text, size, home);
+	for (i = tokens->copied; i < tokens->count; i++)
+		size = add_line(text, size, tokens->token[i]);
 	if (MakePGDirectory(TOKEN_DIRECTORY) != 0 && errno != EEXIST)
 		ereport(ERROR,
 				(errcode_for_file_access(),
@@ -146,11 +158,11 @@ ownership_attempted(const char *uuid)
 {
 	Tokens		tokens = read_tokens(uuid);
 
-	return tokens.here && tokens.count > 0;
+	return tokens.count > tokens.copied;
 }
 
 uint64
-ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 recorded, bool adopt)
+ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 recorded, S3vClaim claim)
 {
 	Tokens		known = read_tokens(uuid);
 	Tokens		next = known;
@@ -160,6 +172,7 @@ ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 record
 	s3v_error	err;
 	s3v_code	code;
 	uint64_t	number = 0;
+	int			first = claim == CLAIM_OWN ? known.copied : 0;
 	int			i;
 
 	identity.system_identifier = GetSystemIdentifier();
@@ -172,19 +185,23 @@ ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 record
 	{
 		memmove(next.token[1], next.token[2], sizeof(next.token[0]) * (TOKENS_KEPT - 2));
 		next.count--;
+		if (next.copied > 1)
+			next.copied--;
 	}
 	memcpy(next.token[next.count++], token, sizeof(token));
 	write_tokens(uuid, &next);
 
-	for (i = 0; i < known.count; i++)
-		pointers[i] = known.token[i];
-	code = s3v_owner_claim(boundary_env(call), store, uuid, recorded, pointers, known.count, &identity, token, adopt, &number, &err);
+	for (i = first; i < known.count; i++)
+		pointers[i - first] = known.token[i];
+	code = s3v_owner_claim(boundary_env(call), store, uuid, recorded, pointers, known.count - first, &identity, token, claim == CLAIM_ADOPT,
+						   &number, &err);
 	/* Its marker cannot be there. Many such attempts, as in an outage, must not push out one whose marker may be. */
 	if (code != S3V_OK && number == 0)
 		write_tokens(uuid, &known);
 	boundary_check(call, code, &err);
 
 	next.count = 1;
+	next.copied = 0;
 	memcpy(next.token[0], token, sizeof(token));
 	write_tokens(uuid, &next);
 	return number;

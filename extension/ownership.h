@@ -7,12 +7,19 @@
 #include "boundary.h"
 #include "catalog.h"
 
+typedef enum S3vClaim
+{
+	CLAIM_CONTINUE,				/* what this database claimed last, here or before its data directory was copied */
+	CLAIM_OWN,					/* what this very data directory claimed last */
+	CLAIM_ADOPT					/* whatever is there */
+} S3vClaim;
+
 /*
  * Takes the next owner number before anything is written. `recorded` is the number in the version row. The token of the attempt
  * goes to a file of the data directory first, so that an attempt of ours that aborts is recognised later. Raises 55000 when the
- * prefix belongs to somebody else; with adopt, takes it over.
+ * prefix belongs to somebody else.
  */
-extern uint64 ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 recorded, bool adopt);
+extern uint64 ownership_claim(S3vCall *call, s3v_store *store, const char *uuid, uint64 recorded, S3vClaim claim);
 
 /* Raises 55000 when somebody else has taken the prefix since: looked at before the commit. */
 extern void ownership_verify(S3vCall *call, s3v_store *store, const char *uuid, uint64 number);
@@ -21,8 +28,8 @@ extern void ownership_verify(S3vCall *call, s3v_store *store, const char *uuid, 
 extern void ownership_record(Oid index_id, uint64 number);
 
 /*
- * For s3v_adopt and s3v_fork: the index as the active snapshot has it. Raises 42809 when it is none, or one that others write; 42501
- * unless the caller owns the source. (adopt.c)
+ * For s3v_adopt and s3v_fork: the index as it is now. Raises 42809 when it is none, or one that others write; 55000 when it was made
+ * by hand; 42501 unless the caller owns the source. (adopt.c)
  */
 extern S3vIndex *ownership_open(Oid index_id);
 

@@ -12,7 +12,6 @@
 
 #include "catalog.h"
 #include "retained.h"
-#include "sync.h"
 
 /*
  * A retired version can go when it is older than `keep` and no snapshot of this database, prepared transaction, replication slot

@@ -89,6 +89,18 @@ server_named(const char *name)
 }
 
 void
+server_lock(Oid server)
+{
+	const char *name = GetForeignServer(server)->servername;
+
+	LockDatabaseObject(ForeignServerRelationId, server, 0, AccessShareLock);
+	if (GetForeignServerExtended(server, FSV_MISSING_OK) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("server \"%s\" was dropped by another transaction", name)));
+}
+
+void
 server_lock_prefixes(Oid server, LOCKMODE lockmode)
 {
 	char	   *url = server_url(server);

@@ -25,6 +25,9 @@ extern Oid	server_wrapper(void);
 /* A server by its name; raises 42704 when there is none, 42809 when it is another wrapper's. */
 extern Oid	server_named(const char *name);
 
+/* Against a DROP, to the end of the transaction; before any index of it is locked, as DROP SERVER ... CASCADE. Raises 42704 when it is gone. */
+extern void server_lock(Oid server);
+
 /*
  * To the end of the transaction, for prefixes below the server's url, which other servers may have, too: whoever makes one holds it in share
  * mode until it is known, whoever deletes unknown ones exclusively.

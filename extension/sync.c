@@ -144,7 +144,7 @@ sync_claim(Sync *sync)
 {
 	if (sync->owner == 0)
 	{
-		sync->owner = ownership_claim(sync->call, sync->store, sync->index->uuid, sync->version->owner, false);
+		sync->owner = ownership_claim(sync->call, sync->store, sync->index->uuid, sync->version->owner, CLAIM_CONTINUE);
 		FAULT_POINT("sync.claimed");
 	}
 }

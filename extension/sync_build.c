@@ -1,7 +1,6 @@
 /* A sync that writes the index anew from all rows of its source. */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 

@@ -6,7 +6,6 @@
 #include "access/relation.h"
 #include "access/skey.h"
 #include "access/table.h"
-#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"

@@ -134,9 +134,24 @@ SELECT count(*) FROM s3v_sync('fork.docs', 'rebuild');
 SELECT s3v_fork('fork.docs_s3v');
 SELECT * FROM fork.agrees();
 
+-- what was left stays so when its server goes, also for another one of the same url; and its DROP does not say that nobody needs it
+SELECT count(*) FROM s3v_gc('fork_here', keep => '0');
+SELECT server AS from_server FROM s3v_indexes WHERE index = 'fork.docs_s3v'::regclass;
+SELECT * FROM fork.objects('fork_here');
+SELECT s3v_fork('fork.docs_s3v', 'fork_there');
+SELECT s3v_fork('fork.unbuilt_s3v', 'fork_there');
+SET client_min_messages = notice;
+DROP SERVER fork_here;
+SET client_min_messages = warning;
+CREATE SERVER fork_here FOREIGN DATA WRAPPER s3v OPTIONS (url 'file://./s3v/fork_here');
+SELECT deleted FROM s3v_gc('fork_here', keep => '0');
+SELECT * FROM fork.objects('fork_here');
+SELECT fork.original_stands();
+
 DROP SCHEMA fork CASCADE;
 DROP SERVER fork_here, fork_there, fork_service, fork_strange;
 DROP FOREIGN DATA WRAPPER fork_wrapper;
 DROP TABLE before;
+DELETE FROM s3v.dropped WHERE dropped_at = 'infinity';
 DROP OWNED BY s3v_forker, s3v_other;
 DROP ROLE s3v_forker, s3v_other;

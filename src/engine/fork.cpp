@@ -106,9 +106,7 @@ class Fork {
     if (progress_) progress_("verifying", 0, 0);
     const Damage damage = Verify(NamesOf(copy), copy.id, to_, stop_);
     if (damage.objects > 0) {
-      throw Error(
-          Code::kCorrupted, "the copy of the version is damaged", damage.first_complaint,
-          "If the version that was copied is damaged, s3v_check says so; s3v_sync with mode 'reconcile' repairs it.");
+      throw Error(Code::kCorrupted, "the copy of the version is damaged", damage.first_complaint);
     }
   }
 

@@ -17,7 +17,7 @@ struct ForkResult {
 
 // Objects keep their ids, with which their checksums are computed; their headers name the new index. The manifest comes
 // last. What was written is read again, from the store itself, before this returns: a version that is named is whole.
-// Memory: one object. `progress` may be empty; counts bytes.
+// Memory: one object, and the navigation tier. `progress` may be empty; counts bytes.
 // Throws kObjectMissing, kCorrupted for what is missing or damaged of the version, in whatever plane.
 // REQUIRES: the caller owns the prefix of `to_index`, which holds no objects of a version yet.
 ForkResult ForkVersion(ObjectStore& from, const ObjectId& from_index, const ObjectId& manifest, ObjectStore& to,

@@ -10,10 +10,13 @@ namespace {
 using nlohmann::json;
 using Type = JsonValue::Type;
 
+constexpr size_t kFewValues = 1000;
+constexpr size_t kBytesPerValue = 8;
+
 // What nlohmann's parser, whose own stack is on the heap, tells of a text.
 class Builder {
  public:
-  explicit Builder(size_t max_depth) : max_depth_(max_depth) {}
+  Builder(size_t max_depth, size_t max_values) : max_depth_(max_depth), values_left_(max_values) {}
 
   JsonValue Take() { return std::move(root_); }
 
@@ -38,7 +41,9 @@ class Builder {
   bool IsTooDeep() const { return left_out_ > 0 || open_.size() > max_depth_; }
 
   bool Add(JsonValue value) {
-    if (!IsTooDeep()) Place() = std::move(value);
+    if (IsTooDeep()) return true;
+    if (values_left_-- == 0) return false;
+    Place() = std::move(value);
     return true;
   }
 
@@ -47,6 +52,7 @@ class Builder {
       ++left_out_;
       return true;
     }
+    if (values_left_-- == 0) return false;
     JsonValue& place = Place();
     place = JsonValue(type);
     open_.push_back(&place);
@@ -66,12 +72,11 @@ class Builder {
     if (open_.empty()) return root_;
     JsonValue& parent = *open_.back();
     if (parent.type == Type::kArray) return parent.elements.emplace_back();
-    const auto same = std::ranges::find(parent.members, name_, &JsonMember::name);
-    if (same != parent.members.end()) return same->value;
     return parent.members.emplace_back(std::move(name_), JsonValue()).value;
   }
 
   size_t max_depth_;
+  size_t values_left_;
   JsonValue root_;
   // Root to innermost. Stays valid: only the innermost one grows.
   std::vector<JsonValue*> open_;
@@ -181,8 +186,9 @@ JsonValue JsonValue::WithMembers(Object members) {
 }
 
 const JsonValue* JsonValue::Find(std::string_view name) const {
-  const auto found = std::ranges::find(members, name, &JsonMember::name);
-  return found == members.end() ? nullptr : &found->value;
+  const auto found =
+      std::find_if(members.rbegin(), members.rend(), [&](const JsonMember& m) { return m.name == name; });
+  return found == members.rend() ? nullptr : &found->value;
 }
 
 const JsonValue* JsonValue::Find(std::string_view name, Type wanted) const {
@@ -197,7 +203,7 @@ std::optional<double> JsonValue::AsNumber() const {
 }
 
 std::optional<JsonValue> ParseJson(std::string_view text, size_t max_depth) {
-  Builder builder(max_depth);
+  Builder builder(max_depth, kFewValues + text.size() / kBytesPerValue);
   if (!json::sax_parse(text.begin(), text.end(), &builder)) return std::nullopt;
   return builder.Take();
 }

@@ -18,7 +18,7 @@ struct JsonMember;
 struct JsonValue {
   enum class Type { kNull, kBoolean, kInteger, kFraction, kText, kArray, kObject };
   using Array = std::vector<JsonValue>;
-  using Object = std::vector<JsonMember>;  // each name once, in whatever order
+  using Object = std::vector<JsonMember>;  // in whatever order; of equal names the last one counts
 
   Type type = Type::kNull;
   bool is_negative = false;  // kInteger
@@ -54,10 +54,11 @@ struct JsonMember {
   JsonValue value;
 };
 
-// Nothing for what is no JSON. Values nested deeper than that are left out; of equal names the last one counts.
+// Nothing for what is no JSON, nor for more than 1,000 values and one in eight bytes: nothing that we read has them,
+// and a tree of them would take fifty times the memory of its text. Values nested deeper than that are left out.
 std::optional<JsonValue> ParseJson(std::string_view text, size_t max_depth);
 
-// Members in the order of their names. Text that is not UTF-8 comes with replacement characters.
+// Members in the order of their names, which differ. Text that is not UTF-8 comes with replacement characters.
 std::string WriteJson(const JsonValue& value);
 
 }  // namespace s3v

@@ -61,9 +61,8 @@ TEST(ServiceAnswers, RefusalsSurviveAShortage) {
   HttpResponse response;
   response.status = 400;
   response.headers.emplace_back("x-amzn-errortype", "ValidationException");
-  response.body =
-      BytesOf(R"({"message":"The vectors are not what they should be",)"
-              R"("fieldList":[{"path":"data","message":"has 3 dimensions, wants 4"},{"path":{}}]})");
+  response.body = BytesOf(R"({"message":"The vectors are not what they should be",)"
+                          R"("fieldList":[{"path":"data","message":"has 3 dimensions, wants 4"},{"path":{}}]})");
   const std::vector<std::string> secrets = {"a secret that is long enough"};
   Walk([&] {
     const ServiceFault fault = ReadFault(response, secrets);
