@@ -141,7 +141,7 @@ wait_for_run($node, 1, 'impatient', 'lost', 'stranger');
 wait_until('jobs wait', sub {
 	$node->safe_psql($db, q{
 		SELECT string_agg(DISTINCT j.jobname, ' ' ORDER BY j.jobname) FROM cron.job j JOIN cron.job_run_details d USING (jobid)
-		WHERE d.status = 'running'}) eq 'again all killed s3v' });
+		WHERE d.status = 'running'}) eq 'again all killed s3v' }, 75);
 is($node->safe_psql($db, q{SELECT count(*) FROM s3v.version WHERE version > 0}), '0', 'jobs wait for the sync that is under way');
 kill_run($_, 'killed') foreach $node, $workers;
 $_->must('COMMIT') foreach $holder, $other_holder;

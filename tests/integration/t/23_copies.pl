@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 my $s3 = S3vTest::Proxy->before(require_s3());
 my $db = 'postgres';
 my $prefix = "it-copies-$$";
-my $seed = $ENV{S3V_COPIES_SEED} // time() % 100000;
+my $seed = $ENV{S3V_TEST_SEED} // 20261121;
 srand($seed);
 note("seed $seed");
 
@@ -179,8 +179,12 @@ my $uuid = uuid_of($node, 'docs');
 	synced($clone, 'docs', 'and the clone goes on', 'rebuild');
 	is($clone->psql($db, q{SELECT * FROM s3v_gc('lake', keep => '0')}), 0, 'its s3v_gc works');
 	stands($before, $uuid, 'it');
-	is($node->psql($db, q{SELECT * FROM s3v_gc('lake')}), 0, 's3v_gc of the original works, too');
-	agrees($clone, 'docs', 'and leaves the clone\'s prefix alone');
+	my $theirs = uuid_of($clone, 'docs');
+	my $of_clone = folder($theirs);
+	is($node->psql($db, q{SELECT * FROM s3v_gc('lake', keep => '0')}), 0, 's3v_gc of the original works, too');
+	is_deeply(folder($theirs), $of_clone, 'and takes none of the clone\'s ' . scalar(keys %$of_clone) . ' objects');
+	is(path_of($clone, 'docs'), 'index', 'which goes on with its index');
+	agrees($clone, 'docs', 'the clone still answers as its table does');
 	$clone->stop('immediate');
 }
 {
@@ -188,6 +192,15 @@ my $uuid = uuid_of($node, 'docs');
 	$node->backup('again');
 	my $before = folder($uuid);
 	my $clone = copy_of('dropper', 'again');
+	# Nor do attempts that came to nothing make a prefix its own: before anything is written, and when nobody knows what was.
+	write_some($clone, 'docs');
+	$clone->safe_psql($db, q{ALTER SERVER lake OPTIONS (SET endpoint 'http://127.0.0.1:1')});
+	is(warning_of($clone, q{SET s3v.request_timeout = '1s'; SELECT * FROM s3v_sync('docs')})->{state}, '08006', 'a clone whose sync finds no network');
+	$clone->safe_psql($db, qq{ALTER SERVER lake OPTIONS (SET endpoint '$s3->{endpoint}')});
+	$s3->{proxy}->rules('verb=PUT,key=/owner/,fault=stall');
+	is(warning_of($clone, q{SET s3v.request_timeout = '1s'; SELECT * FROM s3v_sync('docs')})->{state}, '08006', 'and later no answer to its claim');
+	cmp_ok($s3->{proxy}->hits, '>=', 1, 'which was sent');
+	$s3->{proxy}->rules;
 	$clone->safe_psql($db, 'DROP FOREIGN TABLE docs_s3v');
 	my $told = $clone->safe_psql($db, q{SELECT deleted, foreign_objects > 0 FROM s3v_gc('lake', keep => '0')});
 	is($told, '0|t', 'a clone that drops the index: its s3v_gc deletes nothing, and says that there is something');
