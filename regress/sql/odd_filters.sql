@@ -5,7 +5,8 @@ CREATE TABLE docs (id int PRIMARY KEY, v real[], t text, n numeric, b bigint, f 
 INSERT INTO docs SELECT i, ARRAY[i, 1], 't' || i, i, i, i, to_jsonb(i), date '2026-01-01' + i, ARRAY['a' || i, 'all'] FROM generate_series(1, 500) i;
 SELECT s3v_create_index('docs_s3v', 'docs', 'v', metric => 'l2', metadata => '{t,n,b,f,j,d,a}');
 
--- Number of rows, or SQLSTATE and message; a complaint when it takes long, parsing of the jsonb aside. The machine may be busy: the best of three.
+-- Number of rows, or SQLSTATE and message; a complaint when it takes long, parsing of the jsonb aside. It takes less than 0.1 s; on a slow and busy machine
+-- the best of three less than 1 s, where what must not be takes many.
 CREATE FUNCTION told(filter text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     as_jsonb jsonb;
@@ -26,9 +27,9 @@ BEGIN
             result := SQLSTATE || ' ' || left(SQLERRM, 100);
         END;
         least := least(least, extract(epoch FROM clock_timestamp() - began));
-        EXIT WHEN least < 0.1;
+        EXIT WHEN least < 1;
     END LOOP;
-    RETURN result || CASE WHEN least >= 0.1 THEN format(' after %s s', round(least::numeric, 2)) ELSE '' END;
+    RETURN result || CASE WHEN least >= 1 THEN format(' after %s s', round(least::numeric, 2)) ELSE '' END;
 END $$;
 SELECT name, told(filter) FROM (VALUES
     ('$and, 32 deep', repeat('{"$and": [', 15) || '{"n": 1}' || repeat(']}', 15)),

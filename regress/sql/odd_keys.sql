@@ -14,8 +14,8 @@ BEGIN
     EXECUTE format('SELECT count(*) FROM %1$s d LEFT JOIN LATERAL (SELECT array_agg(key) AS keys FROM s3v_query(''%1$s_s3v'', ''[1,2]'', 10, keys => ARRAY[d.id::text])) h ON true
         WHERE h.keys IS DISTINCT FROM ARRAY[d.id::text]', source) INTO by_key;
     EXECUTE format('SELECT count(*) FROM %1$s d LEFT JOIN LATERAL (SELECT array_agg(key) AS keys FROM s3v_query(''%1$s_s3v'', ''[1,2]'', 10000, jsonb_build_object(''t'', d.t))) h ON true
-        WHERE d.t IS NOT NULL AND d.id::text <> ALL (h.keys)', source) INTO by_text;
-    RETURN format('%s differ, %s not found by key, %s by text', differ, by_key, by_text);
+        WHERE d.t IS NOT NULL AND (d.id::text = ANY (h.keys)) IS NOT TRUE', source) INTO by_text;
+    RETURN format('%s differ, %s not found by key, %s not by text', differ, by_key, by_text);
 END $$;
 -- Built, pending, synced, and found by the index alone.
 CREATE FUNCTION states(source regclass, change text) RETURNS SETOF text LANGUAGE plpgsql AS $$

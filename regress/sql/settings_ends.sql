@@ -7,15 +7,15 @@ INSERT INTO docs SELECT i, ARRAY[i, 1] FROM generate_series(1, 100) i;
 SELECT s3v_create_index('docs_s3v', 'docs', 'v', metric => 'l2');
 CREATE FUNCTION sqlstate_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN EXECUTE statement; RETURN 'fine'; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $$;
--- The hits of a query, of the rows that a sync has just written.
+-- The hit of a query: the row that a sync has just written.
 CREATE FUNCTION used() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     hits text;
 BEGIN
     UPDATE docs SET v = v WHERE id < 3;
-    UPDATE docs SET v = ARRAY[id, 1 + random()] WHERE id = 99;
+    UPDATE docs SET v = ARRAY[id, 5 + random()] WHERE id = 50;
     PERFORM s3v_sync('docs');
-    SELECT string_agg(key, ',') INTO hits FROM s3v_query('docs_s3v', '[1,1]', 1);
+    SELECT string_agg(key, ',') INTO hits FROM s3v_query('docs_s3v', '[50,5.5]', 1);
     RETURN hits;
 EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;

@@ -134,6 +134,7 @@ TEST(Fork, SurvivesEveryFailure) {
   const HandMadeIndex index = Original();
   const auto original = ObjectsOf(*index.store);
   NeverStop stop;
+  int with_manifest = 0;
   for (const auto when : {FaultyStore::When::kBefore, FaultyStore::When::kAfter}) {
     for (int n = 0;; ++n) {
       const std::unique_ptr<ObjectStore> to = MakeMemoryStore();
@@ -146,14 +147,25 @@ TEST(Fork, SurvivesEveryFailure) {
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), Code::kUnavailable);
       }
-      if (!from.has_failed() && !faulty.has_failed()) break;
+      if (!from.has_failed() && !faulty.has_failed()) {
+        // Each of seven objects is read from the one and written to the other.
+        EXPECT_GE(n, 7);
+        break;
+      }
       EXPECT_EQ(ObjectsOf(*index.store), original);
       ASSERT_LT(n, 100);
+      if (ObjectsOf(*to).contains(ManifestKey(kCopy, index.manifest))) {
+        const Manifest copy = ReadManifest(*to, kCopy, index.manifest, stop);
+        EXPECT_EQ(Verify(NamesOf(copy), copy.id, *to, stop).objects, 0U) << "failure " << n;
+        ++with_manifest;
+      }
       const ForkResult again = ForkOf(index, *index.store, *to);
       EXPECT_EQ(again.objects, 7U);
       EXPECT_EQ(ObjectsOf(*to).size(), 7U);
     }
   }
+  // The answer to its manifest is lost.
+  EXPECT_GE(with_manifest, 1);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ void RunPack(ByteView input) {
   for (const bool seals : {false, true}) {
     if (seals) SealDirectory(bytes);
     const auto decoded = DecodeDirectory(bytes);
-    if (!decoded) continue;
+    if (!Takes(decoded.has_value())) continue;
     for (const PackEntry& entry : decoded->directory.entries) {
       Require(uint64_t{entry.position} + entry.length <= decoded->directory.file_bytes, "an entry beyond its file");
     }
@@ -50,7 +50,7 @@ void RunPack(ByteView input) {
   }
   if (bytes.size() < kPackTailBytes) return;
   const auto tail = std::span(bytes).last(kPackTailBytes);
-  DecodePackTail(tail);
+  Takes(DecodePackTail(tail).has_value());
   SealTail(tail);
   DecodePackTail(tail);
 }
@@ -87,7 +87,7 @@ void UseCache() {
   LocalCache cache({.directory = Directory(), .max_bytes = 1 << 20, .store = kStore});
   for (const RangeRequest& range : Ranges()) {
     Bytes bytes;
-    if (cache.Read(range, &bytes)) Require(bytes.size() == range.length, "a range of another length");
+    if (Takes(cache.Read(range, &bytes))) Require(bytes.size() == range.length, "a range of another length");
     Bytes part(1);
     const ObjectStore::Part parts[] = {{.from = range.length - 1, .out = part}};
     cache.ReadParts(range, parts);
@@ -96,7 +96,8 @@ void UseCache() {
     const auto object = cache.Map("nav", length, [](ByteView bytes) {
       if (bytes[0] != 'n') throw Error(Code::kCorrupted, "another object");
     });
-    if (object != nullptr) Require(object->bytes().size() == length && object->bytes()[0] == 'n', "another object");
+    if (Takes(object != nullptr))
+      Require(object->bytes().size() == length && object->bytes()[0] == 'n', "another object");
   }
   // What was damaged is kept anew, and is there.
   const auto pack = cache.NewPack();
@@ -104,7 +105,7 @@ void UseCache() {
   pack->Add(added, PayloadOf(added));
   pack->Commit();
   Bytes bytes;
-  if (cache.Read(added, &bytes)) Require(bytes == PayloadOf(added), "other bytes than were kept");
+  if (Takes(cache.Read(added, &bytes))) Require(bytes == PayloadOf(added), "other bytes than were kept");
   cache.held_bytes();
 }
 

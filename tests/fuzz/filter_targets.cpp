@@ -50,7 +50,7 @@ std::vector<Bytes> RowsOfInput(ByteView bytes) {
   std::vector<Bytes> rows;
   Accepts([&] {
     MetadataReader reader(bytes);
-    while (rows.size() < kMostRows) {
+    while (!reader.AtEnd() && rows.size() < kMostRows) {
       Bytes row;
       bool is_sound = true;
       for (size_t column = 0; column < FilterInputColumns().size(); ++column) {
@@ -75,7 +75,7 @@ void RunFilter(ByteView input) {
   if (filter == nullptr || parts.size() < 2) return;
   const Bytes encoded = Copy(parts[1]);
   const std::vector<Bytes> rows = RowsOfInput(encoded);
-  if (rows.empty()) return;
+  if (!Takes(!rows.empty())) return;
   const testing::PieceColumns piece(rows, FilterInputColumns().size());
   std::vector<uint8_t> passing(rows.size(), 0x55);
   filter->MatchAll(piece.Ranges(filter->columns()), passing);

@@ -93,7 +93,7 @@ void RunBase(ByteView input) {
   ReadBoth(input, 'B', kBaseId, [](ByteView bytes) {
     const NavigationBase base = DecodeBase(bytes, kIndex, kBaseId, kName);
     // Dimensions times themselves would only be slow.
-    if (base.space.dimensions <= 512) UseBase(base);
+    if (Takes(base.space.dimensions <= 512)) UseBase(base);
   });
 }
 

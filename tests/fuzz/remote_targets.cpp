@@ -81,7 +81,7 @@ void RunJson(ByteView input) {
   };
   const json parsed = json::parse(text.begin(), text.end(), measure, false);
   // That parser takes a NUL for the end.
-  if (parsed.is_discarded() || deepest > kMostDepth || text.find('\0') != text.npos) return;
+  if (!Takes(!parsed.is_discarded() && deepest <= kMostDepth && text.find('\0') == text.npos)) return;
   Require(is_skipped, "JSON that is not read");
   JsonCursor again(text);
   Require(IsSame(again, parsed), "JSON that is read as something else");
@@ -107,10 +107,10 @@ void RunPage(ByteView input) {
       ++vectors;
       for (const KeyKind kind : {KeyKind::kInteger, KeyKind::kUuid, KeyKind::kText}) {
         const auto key = KeyFromText(kind, vector.key);
-        if (key) Require(KeyText(kind, *key) == vector.key, "a key is another when written again");
+        if (Takes(key.has_value())) Require(KeyText(kind, *key) == vector.key, "a key is another when written again");
       }
       const auto hash = RemoteContentHash(Schema(), vector.vector, vector.metadata);
-      if (hash) Require(*hash != 0, "a hash that means that there is none");
+      if (Takes(hash.has_value())) Require(*hash != 0, "a hash that means that there is none");
     });
     Require(vectors <= input.size() / 2, "more vectors than there are");
   });
@@ -119,7 +119,7 @@ void RunPage(ByteView input) {
     Require(answer.type == JsonValue::Type::kObject, "an answer that is none");
     CreationTimeOf(answer);
   });
-  LooksLikeJsonObject(call.answer);
+  Takes(LooksLikeJsonObject(call.answer));
 }
 
 std::vector<Bytes> PageSeeds() {
@@ -153,12 +153,12 @@ void RunRefusal(ByteView input) {
               is_fit(fault.request_id, 64),
           "a text that no message can show");
   const auto wait = AmzRetryAfter(response);
-  if (wait) Require(*wait >= 0, "a wait that is none");
+  if (Takes(wait.has_value())) Require(*wait >= 0, "a wait that is none");
   const ServiceVerdict verdict = JudgeReply({.status = response.status, .code = fault.code, .message = fault.message});
   Random random(1);
   const auto delay = NextServiceDelay(ServiceRetryPolicy(), verdict.is_throttling, 1, {.amz_retry_after_ms = wait}, 0,
                                       60'000, &random);
-  if (delay) Require(*delay >= 0 && *delay < 60'000, "a wait that is none");
+  if (Takes(delay.has_value())) Require(*delay >= 0 && *delay < 60'000, "a wait that is none");
   for (const std::string& secret : secrets) {
     for (const std::string* told : {&fault.code, &fault.message, &fault.fields, &fault.request_id}) {
       Require(told->find(secret) == std::string::npos, "a secret that is told");
@@ -166,7 +166,7 @@ void RunRefusal(ByteView input) {
   }
   RemoteName name;
   const std::string text(AsText(parts[1]));
-  if (ParseRemoteName(text, &name)) {
+  if (Takes(ParseRemoteName(text, &name))) {
     const std::string again =
         name.is_owner ? OwnerName(name.index, name.number) : GenerationName(name.index, name.generation);
     Require(again == text, "a name is another when written again");
@@ -262,7 +262,7 @@ void RunRemoteFilter(ByteView input) {
   const auto filter = CompileInput(AsText(text));
   if (filter == nullptr) return;
   const RemoteFilter translated = TranslateFilter(*filter, RemoteColumns());
-  if (translated.json.empty()) return Require(!translated.is_exact, "nothing said is exact");
+  if (!Takes(!translated.json.empty())) return Require(!translated.is_exact, "nothing said is exact");
   const JsonNode said = ReadJson(translated.json);
   const RemoteSchema schema{.key_kind = KeyKind::kText, .dimensions = 1, .columns = RemoteColumns()};
   for (const Bytes& encoded : RowsOfInput(parts[1])) {

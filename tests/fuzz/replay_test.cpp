@@ -46,6 +46,18 @@ class Replay : public ::testing::TestWithParam<Target> {
   }
 };
 
+// Wherever a target gives bytes to a decoder, those of some seed are taken.
+TEST_P(Replay, SeedsAreTaken) {
+  const Target& target = GetParam();
+  const std::vector<Bytes> seeds = target.seeds();
+  TakenAt().clear();
+  for (const Bytes& seed : seeds) ASSERT_TRUE(Run(target, seed));
+  EXPECT_FALSE(TakenAt().empty()) << "no seed gets as far as a decoder";
+  for (const auto& [place, is_taken] : TakenAt()) {
+    EXPECT_TRUE(is_taken) << "no seed is taken at " << place.file << ":" << place.line;
+  }
+}
+
 TEST_P(Replay, SeedsAndTheirMutations) {
   const Target& target = GetParam();
   std::vector<Bytes> seeds = target.seeds();

@@ -16,6 +16,11 @@ const std::vector<Target>& AllTargets() {
   return *targets;
 }
 
+std::map<Place, bool>& TakenAt() {
+  static auto* taken = new std::map<Place, bool>();
+  return *taken;
+}
+
 void RunMeasured(const Target& target, ByteView input) {
   const MemoryMeter meter;
   target.run(input);

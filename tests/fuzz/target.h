@@ -2,7 +2,10 @@
 // replay_test.cpp gives them seeded mutations of the same seeds, without clang. docs/design/fuzzing.md.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
+#include <source_location>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -50,18 +53,34 @@ const std::vector<Target>& AllTargets();
 // Runs a target and measures what it holds. Throws as `run` does.
 void RunMeasured(const Target& target, ByteView input);
 
+// The places of the targets that gave bytes to a decoder since this was cleared, and whether it took any of them:
+// behind one that refuses even all seeds, nothing is tested.
+struct Place {
+  std::string_view file;
+  uint32_t line = 0;
+  auto operator<=>(const Place&) const = default;
+};
+std::map<Place, bool>& TakenAt();
+
+// What a decoder said that answers whether it takes its input.
+inline bool Takes(bool is_taken, std::source_location where = std::source_location::current()) {
+  TakenAt()[{where.file_name(), where.line()}] |= is_taken;
+  return is_taken;
+}
+
 // Whether `work` came to its end. Errors of other codes than the one that is expected are findings.
 template <class Work>
-bool Accepts(Work&& work, std::initializer_list<Code> expected = {Code::kCorrupted}) {
+bool Accepts(Work&& work, std::initializer_list<Code> expected = {Code::kCorrupted},
+             std::source_location where = std::source_location::current()) {
   try {
     work();
   } catch (const Error& error) {
     for (const Code code : expected) {
-      if (error.code() == code) return false;
+      if (error.code() == code) return Takes(false, where);
     }
     throw Finding("unexpected error: " + error.message() + " (" + error.detail() + ")");
   }
-  return true;
+  return Takes(true, where);
 }
 
 // A heap block of just that size, so that the sanitizer sees a read behind its end.

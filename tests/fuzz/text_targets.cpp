@@ -27,10 +27,10 @@ bool IsFit(const std::string& text) {
 
 void RunXml(ByteView input) {
   const Bytes body = Copy(input);
-  if (const auto error = ParseS3Error(body)) {
+  if (const auto error = ParseS3Error(body); Takes(error.has_value())) {
     Require(IsFit(error->code) && IsFit(error->request_id) && IsFit(error->region), "a text that no message can show");
   }
-  if (const auto page = ParseS3List(body)) {
+  if (const auto page = ParseS3List(body); Takes(page.has_value())) {
     Require(!page->is_truncated || !page->next_token.empty(), "a page without a next one");
     std::vector<std::string> keys;
     for (const ObjectInfo& object : page->objects) {
@@ -39,7 +39,7 @@ void RunXml(ByteView input) {
     }
     WriteS3Delete(keys);
   }
-  if (const auto failures = ParseS3DeleteResult(body)) {
+  if (const auto failures = ParseS3DeleteResult(body); Takes(failures.has_value())) {
     for (const S3DeleteFailure& failure : *failures) Require(IsFit(failure.code), "a text that no message can show");
   }
 }
@@ -96,7 +96,7 @@ void RunHttp(ByteView input) {
               "more bytes than were asked for");
     }
     const auto problem = reader.Problem(response);
-    if (!problem && !reader.is_too_short()) {
+    if (Takes(!problem && !reader.is_too_short())) {
       Require(reader.bytes().size() == length, "another range than was asked for");
       const size_t begin = response.status == 200 ? offset : 0;
       Require(
@@ -109,8 +109,8 @@ void RunHttp(ByteView input) {
   for (const auto& [name, value] : response.headers) {
     if (value.find('\0') != std::string::npos) continue;  // no header has one
     const auto wait = ParseRetryAfter(value, 1'800'000'000);
-    if (wait) Require(*wait >= 0 && *wait <= 86'400'000, "a wait that is none");
-    if (const auto date = ParseHttpDate(value)) Require(*date >= 0, "a date before all dates");
+    if (Takes(wait.has_value())) Require(*wait >= 0 && *wait <= 86'400'000, "a wait that is none");
+    if (const auto date = ParseHttpDate(value); Takes(date.has_value())) Require(*date >= 0, "a date before all dates");
     Random random(1);
     NextDelay({}, 1, wait, 1000, 31'000, &random);
   }
@@ -190,7 +190,7 @@ std::vector<Bytes> UrlSeeds() {
 void RunName(ByteView input) {
   const std::string text(AsText(input));
   ParsedKey name;
-  if (ParseKey(kIndex, text, &name)) {
+  if (Takes(ParseKey(kIndex, text, &name))) {
     const std::string again = name.kind == ObjectKind::kOwner      ? OwnerKey(kIndex, name.number)
                               : name.kind == ObjectKind::kManifest ? ManifestKey(kIndex, name.id)
                               : name.kind == ObjectKind::kSegment  ? SegmentKey(kIndex, name.id)
@@ -198,8 +198,8 @@ void RunName(ByteView input) {
     Require(again == text, "a name is another when written again");
   }
   ObjectId id;
-  if (ParseId(text, &id)) Require(IdText(id) == text, "an id is another when written again");
-  if (ParseUuid(text, &id)) Require(UuidText(id) == text, "a uuid is another when written again");
+  if (Takes(ParseId(text, &id))) Require(IdText(id) == text, "an id is another when written again");
+  if (Takes(ParseUuid(text, &id))) Require(UuidText(id) == text, "a uuid is another when written again");
   Accepts([&] { CheckObjectKey(text); }, {Code::kInvalidArgument});
 
   // Any address can come from a resolver.

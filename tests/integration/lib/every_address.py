@@ -5,7 +5,8 @@
 
 Without --lonely: brings the loopback device up and gives it more addresses (needs CAP_NET_ADMIN in a namespace of its own), and listens on
 all of them, at ports 80, 443, 7070 and 9000. With it: at 127.0.0.1 and ports of the system's choice alone, in place of 7070 and 9000.
-DIRECTORY/ready: written when it listens: its process id and the ports, one a line. DIRECTORY/connections: a line for each connection that was accepted,
+DIRECTORY/ready: written when it listens: its process id and the ports, one a line; then, where the kernel has no IPv6, why nobody listens at such
+addresses. DIRECTORY/connections: a line for each connection that was accepted,
 the address and port it was made to, and what was sent there first. DIRECTORY/answer: the bytes that port 9000 answers; port 7070 sends everybody
 on to port 9000 of 127.0.0.1.
 """
@@ -16,7 +17,8 @@ import struct
 import sys
 import threading
 
-ADDRESSES = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.2.1", "10.1.2.3", "fd00:ec2::254", "2001:db8::1"]
+IPV4_ADDRESSES = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.2.1", "10.1.2.3"]
+IPV6_ADDRESSES = ["fd00:ec2::254", "2001:db8::1"]
 REDIRECT = "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:%d/secret\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 RTM_NEWLINK, RTM_NEWADDR = 16, 20
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE = 1, 4, 0x400
@@ -36,10 +38,13 @@ def attribute(kind, value):
     return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
-def add_addresses():
+def bring_up():
+    ask_kernel(RTM_NEWLINK, 0, struct.pack("=BxHiII", socket.AF_UNSPEC, 0, socket.if_nametoindex("lo"), IFF_UP, IFF_UP))
+
+
+def add_addresses(addresses):
     loopback = socket.if_nametoindex("lo")
-    ask_kernel(RTM_NEWLINK, 0, struct.pack("=BxHiII", socket.AF_UNSPEC, 0, loopback, IFF_UP, IFF_UP))
-    for address in ADDRESSES:
+    for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         packed = socket.inet_pton(family, address)
         header = struct.pack("=BBBBI", family, 8 * len(packed), IFA_F_NODAD, 0, loopback)
@@ -108,18 +113,26 @@ class Listener:
 def main():
     directory = sys.argv[1]
     listener = Listener(directory)
+    lacking = ""
     open(directory + "/connections", "w", encoding="ascii").close()
     if "--lonely" in sys.argv:
         listener.redirecting = listener.listen(socket.AF_INET, "127.0.0.1", 0)
         listener.answering = listener.listen(socket.AF_INET, "127.0.0.1", 0)
     else:
-        add_addresses()
-        listener.redirecting, listener.answering = 7070, 9000
-        for port in (80, 443, 7070, 9000):
+        ports = (80, 443, 7070, 9000)
+        listener.redirecting, listener.answering = ports[2:]
+        bring_up()
+        add_addresses(IPV4_ADDRESSES)
+        for port in ports:
             listener.listen(socket.AF_INET, "0.0.0.0", port)
-            listener.listen(socket.AF_INET6, "::", port)
+        try:
+            add_addresses(IPV6_ADDRESSES)
+            for port in ports:
+                listener.listen(socket.AF_INET6, "::", port)
+        except OSError as error:
+            lacking = f"no IPv6: {error}\n"
     with open(directory + "/ready.new", "w", encoding="ascii") as file:
-        file.write(f"{os.getpid()}\n{listener.redirecting}\n{listener.answering}\n")
+        file.write(f"{os.getpid()}\n{listener.redirecting}\n{listener.answering}\n{lacking}")
     os.rename(directory + "/ready.new", directory + "/ready")
 
 

@@ -257,7 +257,7 @@ $watcher = session($node, $db);
 		$descriptors //= $session->descriptors;
 	}
 	is($session->must('SELECT 1'), '1', 'the session goes on');
-	wait_until('the look-ups have ended', sub { $session->descriptors <= $descriptors }, 10);
+	wait_until('the look-ups have ended', sub { $session->descriptors <= $descriptors }, 30);
 	pass('and holds as many descriptors as before');
 	$session->must("SET statement_timeout = '300ms'");
 	my $answer = $session->query($sync);

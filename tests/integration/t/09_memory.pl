@@ -133,13 +133,17 @@ foreach my $case ([ 'docs_s3v', 's3://', 1500 ], [ 'near_s3v', 'file://', 1500 ]
 # Syncs: each opens new objects, and the navigation tiers of old versions must go.
 {
 	my $session = session($node, $db);
-	my $sync = q{UPDATE docs SET embedding = test_vector(id + 2, 32, 20) WHERE id = 5; SELECT count(*) FROM s3v_sync('docs');
+	# Another vector each time, else there is nothing to sync.
+	my $sync = q{UPDATE docs SET embedding = test_vector(id + %s, 32, 20) WHERE id = 5; SELECT count(*) FROM s3v_sync('docs');
 		SELECT count(*) FROM s3v_query('docs_s3v', test_vector(1, 32, 20))};
+	my $version = q{SELECT version FROM s3v_indexes WHERE index = 'docs_s3v'::regclass};
 
-	$session->must($sync) foreach 1 .. 8;
+	$session->must(sprintf($sync, $_)) foreach 1 .. 8;
+	my $before = $session->must($version);
 	my ($rss, $descriptors) = ($session->status_kb('RssAnon'), $session->descriptors);
-	$session->must($sync) foreach 1 .. 25;
+	$session->must(sprintf($sync, 8 + $_)) foreach 1 .. 25;
 	my $grown = $session->status_kb('RssAnon') - $rss;
+	is($session->must($version), $before + 25, '25 syncs, 25 versions');
 	cmp_ok($grown, '<=', 2048, "25 syncs, each with a query, grow the backend by $grown kB");
 	cmp_ok($session->descriptors, '<=', $descriptors, 'as many descriptors as before');
 	$session->quit;

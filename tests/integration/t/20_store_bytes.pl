@@ -272,7 +272,8 @@ foreach my $kind (sort keys %servers)
 	my $answer = cold($make->($authority));
 	is($answer->{state}, '08006', "A20: $kind: 08006") or diag($answer->{err});
 	like($answer->{err}, qr/DETAIL:.*(certificate|SSL|TLS|subject)/i, "A20: $kind: which says why");
-	cmp_ok($answer->{ms}, '<', 5000, sprintf('A20: %s: after %.0f ms', $kind, $answer->{ms}));
+	# The limit of a request, and what a busy machine adds: the alternative is to wait for ever.
+	cmp_ok($answer->{ms}, '<', 4000 + 10_000, sprintf('A20: %s: in time, after %.0f ms', $kind, $answer->{ms}));
 	is(scalar($tls->{proxy}->requests), 0, "A20: $kind: and nothing was sent");
 	is($node->safe_psql($db, q{SELECT count(*) FROM pg_class WHERE relname = 'tls_s3v'}), '0', "A20: $kind: nothing is left");
 	$node->safe_psql($db, q{DROP SERVER tls CASCADE});

@@ -98,8 +98,9 @@ if (!$may_mount)
 			is($answer->{out}, $truth, "G3: a cache directory that is $how: query $n is right") or diag($answer->{err});
 			push @warnings, $answer->{err} =~ /(WARNING:.*)/g;
 		}
-		my $expected = $how =~ /100 kB/ ? '^(|WARNING:  58030: could not write to the local cache in ".*")$' : '^WARNING:  58030: could not write to the local cache in ".*"$';
-		like("@warnings", qr/$expected/, "G3: a cache directory that is $how: one warning in a session");
+		# In 100 kB it may all have room.
+		is(scalar(@warnings), $how =~ /100 kB/ && !@warnings ? 0 : 1, "G3: a cache directory that is $how: one warning in a session") or diag(join("\n", @warnings));
+		like($_, qr/^WARNING:  58030: could not write to the local cache in "[^"]*"$/, "G3: a cache directory that is $how: which says where") foreach @warnings;
 		is($session->query(q{SELECT * FROM s3v_sync('docs', 'reconcile')})->{state}, '', "G3: a cache directory that is $how: a sync works");
 		$session->quit;
 		inside($allow);

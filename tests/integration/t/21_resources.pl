@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use List::Util qw(min);
 use PostgreSQL::Test::Utils;
 use S3vTest;
 use S3vTest::Proxy;
@@ -38,15 +39,16 @@ sub agrees { my ($what) = @_; is(differences($node, $db, 'docs_s3v', 'docs', 64)
 	{
 		my $answer = $other->query($sql);
 		is($answer->{state}, '55P03', "G2: lock_timeout while a sync holds the index: $sql") or diag($answer->{err});
-		cmp_ok($answer->{ms}, '<', 1500, sprintf('G2: after %.0f ms', $answer->{ms}));
+		# What a busy machine adds to the limit; without one it would wait for ever.
+		cmp_ok($answer->{ms}, '<', 200 + 10_000, sprintf('G2: after %.0f ms', $answer->{ms}));
 	}
 	is($other->query($top)->{out}, $truth, 'G2: a query waits for nobody');
 	is($other->query(q{INSERT INTO docs VALUES (50001, 'new', 1, true, test_vector(1, 64, 50)); DELETE FROM docs WHERE id = 50001})->{state}, '', 'G2: nor does a writer');
 	$holder->must(q{SET idle_in_transaction_session_timeout = '200ms'});
 	wait_until('the idle session ends', sub { !-d '/proc/' . $holder->pid });
 	is($holder->query('SELECT 1')->{state}, '25P03', 'G2: idle_in_transaction_session_timeout ends a transaction with a sync in it');
-	isnt($other->must($version), '', 'G2: which leaves the old version');
-	is((split /\|/, $other->must($version))[0], (split /\|/, $before)[0], 'G2: and the log');
+	my ($old) = split /\|/, $before;
+	like($other->must($version), qr/^$old\|[1-9]/, 'G2: which leaves the old version, and the log');
 	is($other->query(q{SELECT * FROM s3v_sync('docs')})->{state}, '', 'G2: the lock is free, and the next sync works');
 	agrees('G2: its version equals the table');
 	$truth = $other->must($top);
@@ -240,7 +242,7 @@ $node->safe_psql(
 	END $$});
 {
 	my $session = session($node, $db);
-	my ($asked, %states, @before);
+	my ($asked, %states);
 	my $batch = 100;
 	my $then = time;
 
@@ -254,7 +256,9 @@ $node->safe_psql(
 		{
 			my ($rule, $state) = @$case;
 			$proxy->rules($rule);
-			$session->must($rule =~ /stall/ ? q{SET statement_timeout = '30ms'} : q{SET s3v.request_timeout = '100ms'});
+			# Within which RESET has to come through, too; what is refused at once needs no limit.
+			$session->must(q{SET statement_timeout = '500ms'}) if $rule =~ /stall/;
+			$session->must(q{SET s3v.request_timeout = '100ms'}) if $rule =~ /503/;
 			my $answer = $session->query(q{SELECT count(*) FROM s3v_query('docs_s3v', test_vector(3, 64, 50), 10, options => '{"probes": 1000}')});
 			$states{ $answer->{state} }++;
 			$session->must('RESET ALL');
@@ -264,15 +268,24 @@ $node->safe_psql(
 	};
 	$round->() foreach 1 .. 6;
 	$session->contexts;
-	my ($rss, $descriptors, $contexts) = ($session->status_kb('RssAnon'), $session->descriptors, $session->contexts);
+	my $contexts = $session->contexts;
+	my (@rss, @descriptors);
+	my $look = sub { push @rss, $session->status_kb('RssAnon'); push @descriptors, $session->descriptors };
+	$look->();
 	$asked = 0;
-	$round->() while $asked < $queries;
-	my ($rss_after, $descriptors_after, $contexts_after) = ($session->status_kb('RssAnon'), $session->descriptors, $session->contexts);
-	note(sprintf 'G8: %d queries in %.0f s, errors of the store: %s; %d kB more, %d descriptors before, %d after', $asked, time - $then,
-		join(', ', map { "$states{$_} x $_" } sort keys %states), $rss_after - $rss, $descriptors, $descriptors_after);
+	# In two halves: a leak grows in both; what the system hands out in large pages, or a connection more that is kept, does not.
+	foreach my $half (1, 2)
+	{
+		$round->() while $asked < $queries * $half / 2;
+		$look->();
+	}
+	my $contexts_after = $session->contexts;
+	my ($grown, $opened) = map { min($_->[1] - $_->[0], $_->[2] - $_->[1]) } \@rss, \@descriptors;
+	note(sprintf 'G8: %d queries in %.0f s, errors of the store: %s; %s kB; %s descriptors', $asked, time - $then,
+		join(', ', map { "$states{$_} x $_" } sort keys %states), join(', then ', @rss), join(', then ', @descriptors));
 	is(join(' ', sort keys %states), '08006 42501 57014 XX001', 'G8: errors of all kinds were mixed in');
-	cmp_ok($rss_after - $rss, '<=', 1024, 'G8: ' . int($asked) . ' queries, errors mixed in, grow the backend by ' . ($rss_after - $rss) . ' kB');
-	cmp_ok($descriptors_after, '<=', $descriptors, "G8: as many descriptors as before: $descriptors_after");
+	cmp_ok($grown, '<=', 512, 'G8: half of ' . int($asked) . " queries, errors mixed in, grow the backend by $grown kB");
+	cmp_ok($opened, '<=', 0, "G8: as many descriptors as before: $descriptors[-1]");
 	is($contexts_after->{names}, '', 'G8: no memory context of a call is left');
 	cmp_ok($contexts_after->{bytes} - $contexts->{bytes}, '<=', 65536, "G8: the server's memory contexts do not grow: $contexts->{bytes}, $contexts_after->{bytes}");
 	$session->quit;

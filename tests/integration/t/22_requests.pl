@@ -26,7 +26,7 @@ use Time::HiRes qw(time sleep);
 
 my $own_network = $ENV{S3V_OWN_NETWORK};
 wait_until('the listener', sub { -e "$ENV{TESTDIR}/ready" });
-my ($listener, $redirecting, $answering) = split /\n/, slurp_file("$ENV{TESTDIR}/ready");
+my ($listener, $redirecting, $answering, $lacking) = split /\n/, slurp_file("$ENV{TESTDIR}/ready");
 
 END { kill 'TERM', $listener if defined $listener; }
 
@@ -164,8 +164,15 @@ SKIP:
 	$node->append_conf('postgresql.conf', "s3v.allowed_endpoints = 'loopback.test, *.wild.test, rebinding.test, public.test, metadata.google.internal, 2130706433, 0x7f000001, 127.1, [2001:db8::1]:7070, 10.1.2.3'");
 	$node->reload;
 	wait_until('the list is read', sub { $joe->query('SHOW s3v.allowed_endpoints')->{out} =~ /public\.test/ });
+	# Nothing here can be connected to at such an address, so nothing is shown by trying.
+	my $needs_ipv6 = qr/^(six|mapped|metadata6|nat64)\.|^\[/;
+  SKIP:
+	{
+		skip("IPV6 IS LACKING: servers at such addresses are not tried ($lacking)", 1) if $lacking;
+		pass('the kernel has IPv6');
+	}
 	my $named = 0;
-	foreach my $host ('loopback.test', 'loopback.wild.test', 'six.wild.test', 'mapped.wild.test', 'zero.wild.test', 'metadata.wild.test', 'metadata6.wild.test', 'nat64.wild.test', 'metadata.google.internal', '2130706433', '0x7f000001', '127.1')
+	foreach my $host (grep { !$lacking || !/$needs_ipv6/ } 'loopback.test', 'loopback.wild.test', 'six.wild.test', 'mapped.wild.test', 'zero.wild.test', 'metadata.wild.test', 'metadata6.wild.test', 'nat64.wild.test', 'metadata.google.internal', '2130706433', '0x7f000001', '127.1')
 	{
 		foreach my $how ([ "https://$host", '' ], [ "https://$host:7070", '' ], [ "http://$host:7070", q{, allow_http 'true'} ])
 		{
@@ -190,7 +197,7 @@ SKIP:
 
 	# ---- an allowed store sends on, and changes its address ----
 
-	foreach my $host ('public.test', '[2001:db8::1]', '10.1.2.3')
+	foreach my $host (grep { !$lacking || !/$needs_ipv6/ } 'public.test', '[2001:db8::1]', '10.1.2.3')
 	{
 		$super->must("CREATE SERVER target FOREIGN DATA WRAPPER s3v OPTIONS (url 's3://bucket', path_style 'true', endpoint 'http://$host:7070', allow_http 'true'); ALTER SERVER target OWNER TO joe");
 		$joe->must(q{CREATE USER MAPPING FOR joe SERVER target OPTIONS (access_key_id 'a', secret_access_key 'b')});

@@ -112,12 +112,16 @@ sub quit
 
 # ---- what the backend holds, by /proc and by the server's own view ----
 
-sub descriptors
+# What its descriptors are open for, but for the tables, which the server keeps open as it likes.
+sub open_files
 {
 	my ($self) = @_;
 
-	return scalar(grep { !/^\.\.?$/ } do { opendir(my $dir, "/proc/$self->{pid}/fd") or die "no process $self->{pid}"; readdir $dir });
+	die "no process $self->{pid}" unless -d "/proc/$self->{pid}/fd";
+	return grep { !m{/(?:base|global|pg_wal|pg_xact|pg_multixact)/\d} } map { readlink($_) // () } glob("/proc/$self->{pid}/fd/*");
 }
+
+sub descriptors { return scalar(my @all = $_[0]->open_files); }
 
 # A value of /proc/PID/status in kB: VmRSS, VmHWM, RssAnon.
 sub status_kb

@@ -87,6 +87,14 @@ sub operations
 	return grep { $all || !/^(limited|optimize)$/ } sort keys %operations;
 }
 
+# For all the worlds of a test; containers have little by default.
+sub _has_room
+{
+	my ($directory) = @_;
+
+	return -w $directory && `df --output=avail -k '$directory'` =~ /(\d+)\s*$/ && $1 >= 256 * 1024;
+}
+
 sub new
 {
 	my ($class, $node, $database, $rows) = @_;
@@ -94,7 +102,7 @@ sub new
 	my $self = bless { node => $node, database => $database, n => $n, rows => $rows, turn => 0, table => "w$n" }, $class;
 
 	# In memory where that is possible: a store on a disk waits for it most of the time, and no test here pulls the cable.
-	$stores //= tempdir('s3v-worlds-XXXXXX', DIR => -w '/dev/shm' ? '/dev/shm' : $node->basedir, CLEANUP => 1);
+	$stores //= tempdir('s3v-worlds-XXXXXX', DIR => _has_room('/dev/shm') ? '/dev/shm' : $node->basedir, CLEANUP => 1);
 	$self->{store} = "$stores/w$n";
 	$self->run(qq{CREATE SERVER srv FOREIGN DATA WRAPPER s3v OPTIONS (url 'file://$self->{store}')});
 	$self->make_source;
