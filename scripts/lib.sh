@@ -49,7 +49,7 @@ server_user() {
 }
 as_server_user() {
     if [ "$(id -u)" = 0 ]; then
-        setpriv --reuid=postgres --regid=postgres --init-groups env HOME=/tmp "$@"
+        setpriv --reuid=postgres --regid=postgres --init-groups env --chdir=/ HOME=/tmp "$@"
     else
         "$@"
     fi
