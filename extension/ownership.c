@@ -46,8 +46,8 @@ home_of_tokens(char home[TOKEN_LENGTH + 1])
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not stat files of the data directory: %m")));
-	snprintf(home, TOKEN_LENGTH + 1, "h%015" INT64_MODIFIER "x%016" INT64_MODIFIER "x",
-			 (uint64) version.st_ino & UINT64CONST(0x0FFFFFFFFFFFFFFF), (uint64) control.st_ino);
+	snprintf(home, TOKEN_LENGTH + 1, "h%015llx%016llx",
+			 (unsigned long long) version.st_ino & UINT64CONST(0x0FFFFFFFFFFFFFFF), (unsigned long long) control.st_ino);
 }
 
 static char *
