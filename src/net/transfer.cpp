@@ -149,6 +149,9 @@ HttpResponse Transfer::TakeResponse(CURLcode result) {
   if (failure_) std::rethrow_exception(failure_);
   // libcurl reports a header line beyond its own limit, of some 100 kB, as want of memory.
   too_large_ |= result == CURLE_OUT_OF_MEMORY && response_.times_sent > 0 && !headers_ended_;
+#if LIBCURL_VERSION_NUM >= 0x080600
+  too_large_ |= result == CURLE_TOO_LARGE;  // what releases before call out of memory
+#endif
   if (result == CURLE_OUT_OF_MEMORY && !too_large_) throw std::bad_alloc();
   response_.transport = Judge(result);
   if (!refused_address_.empty() && response_.transport == Transport::kAddressRefused) {

@@ -65,7 +65,7 @@ foreach my $where ('s3v_local', 'lake')
 	$session->must(q{SET maintenance_work_mem = '16MB'; SET temp_file_limit = '20MB'});
 	my $answer = $session->query(q{SELECT s3v_create_index('big_s3v', 'big', 'embedding')});
 	is($answer->{state}, '53400', 'temp_file_limit: 53400');
-	like($answer->{err}, qr/temporary file size exceeds temp_file_limit/, 'temp_file_limit: the server\'s own words');
+	like($answer->{err}, qr/temporary file size exceeds "?temp_file_limit/, 'temp_file_limit: the server\'s own words');
 	is($session->must(q{SELECT count(*) FROM pg_ls_tmpdir()}), '0', 'temp_file_limit: no temporary file is left');
 	is($session->must('SELECT count(*) FROM s3v_indexes'), '0', 'temp_file_limit: no index is left');
 	$session->quit;

@@ -215,6 +215,8 @@ my $certificates = "$ENV{TESTDIR}/tls";
 mkdir $certificates;
 openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=Test authority', '-keyout', "$certificates/ca.key", '-out', "$certificates/ca.pem");
 
+my $openssl_takes_dates = `openssl x509 -help 2>&1` =~ /-not_after/;
+
 # A certificate of that authority, for a host, for some days from now (negative: it has expired); key and certificate.
 sub certificate
 {
@@ -225,8 +227,9 @@ sub certificate
 	print $file "subjectAltName=$host\n";
 	close $file;
 	openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', "/CN=$name", '-keyout', "$base.key", '-out', "$base.csr");
-	openssl('x509', '-req', '-in', "$base.csr", '-CA', "$certificates/ca.pem", '-CAkey', "$certificates/ca.key", '-CAcreateserial', '-days', $days,
-		'-extfile', "$base.ext", '-out', "$base.pem");
+	openssl('x509', '-req', '-in', "$base.csr", '-CA', "$certificates/ca.pem", '-CAkey', "$certificates/ca.key", '-CAcreateserial',
+		# OpenSSL 3.4 takes no negative days, but dates, which releases before do not know.
+		($days > 0 ? ('-days', $days) : $openssl_takes_dates ? ('-not_before', '20200101000000Z', '-not_after', '20200102000000Z') : ('-days', $days)), '-extfile', "$base.ext", '-out', "$base.pem");
 	return ("$base.pem", "$base.key");
 }
 

@@ -152,8 +152,8 @@ sub contexts
 {
 	my ($self) = @_;
 	my ($count, $bytes, $names) = split /\|/, $self->must(q{
-		SELECT count(*), sum(total_bytes), coalesce(string_agg(name, ' ') FILTER (WHERE name LIKE 's3v%' AND name NOT IN ('s3v stores', 's3v known indexes')
-			AND NOT (name = 's3v known index' AND parent = 'CacheMemoryContext')), '')
+		SELECT count(*), sum(total_bytes), coalesce(string_agg(name, ' ') FILTER (WHERE name LIKE 's3v%' AND name NOT IN ('s3v stores', 's3v known indexes',
+			's3v known index')), '')
 		FROM pg_backend_memory_contexts});
 
 	return { count => $count, bytes => $bytes, names => $names };
