@@ -93,8 +93,10 @@ class Relisting {
     std::vector<const Piece*> pieces;
     uint64_t entries = 0;
     for (uint32_t p = navigation_.first_piece[split.list]; p < navigation_.first_piece[split.list + 1]; ++p) {
+      const uint32_t left = live_.LiveIn(navigation_.pieces[p]);
+      if (left == 0) continue;  // its segment may be discarded, and lost
       pieces.push_back(&navigation_.pieces[p]);
-      entries += live_.LiveIn(navigation_.pieces[p]);
+      entries += left;
     }
     const uint64_t total = entries + put.size();
     const uint64_t fits = std::max<uint64_t>(options_.memory_bytes / 4 / (width * sizeof(float)), split.parts);

@@ -338,8 +338,8 @@ TEST(Update, OptimizingLeavesOneDeltaAndSettledSegments) {
 }
 
 TEST(Update, DiscardedSegmentsAreReplacedByWhatIsPut) {
-  for (const bool is_double : {false, true}) {
-    const Table table = Clustered(3000, 16, 10, 2);
+  for (const auto& [is_double, grows] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+    const Table table = Clustered(9000, 16, 10, 2);
     BuildOptions options = Options(16);
     options.duplicates = is_double ? Duplicates::kOn : Duplicates::kOff;
     LivingIndex index(options, Rows(table, options, 0, 2000));
@@ -357,6 +357,9 @@ TEST(Update, DiscardedSegmentsAreReplacedByWhatIsPut) {
     for (const auto& [missing, row] : index.source) {
       if (!held.contains(missing) || is_double) index.changed.insert(missing);
     }
+    // Lists are then split, of which a part was in the segment that is gone.
+    for (size_t i = 2200; grows && i < 9000; ++i) index.Put(IntegerKey(static_cast<int64_t>(i)), RowOf(table, i));
+    const size_t lists = index.navigation->base->tables.lists.count;
     index.discarded = {damaged.info.id};
     const std::string gone = damaged.key;
     const std::vector<ObjectKey> keys = {gone};
@@ -365,6 +368,9 @@ TEST(Update, DiscardedSegmentsAreReplacedByWhatIsPut) {
     EXPECT_TRUE(result.is_changed);
     EXPECT_EQ(result.rows_removed, 1U);
     index.ExpectWhole();
+    if (grows) {
+      EXPECT_GT(index.navigation->base->tables.lists.count, lists);
+    }
   }
 }
 
