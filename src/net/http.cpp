@@ -16,6 +16,10 @@
 namespace s3v {
 namespace {
 
+// CURLMOPT_QUICK_EXIT: curl_multi_cleanup joins no thread that still looks up a name, which would hold up the end of a
+// session. By number: headers before libcurl 8.22 lack it, and libraries before it, which never wait, refuse it.
+constexpr auto kQuickExit = static_cast<CURLMoption>(CURLOPTTYPE_LONG + 21);
+
 constexpr int64_t kSliceMs = 50;
 
 // libcurl starts threads for name look-ups; they inherit this mask, so that the server's signal handlers run on its
@@ -77,6 +81,7 @@ struct HttpClient::Impl {
     if (multi == nullptr) throw std::bad_alloc();
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_parallel));
     curl_multi_setopt(multi, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+    curl_multi_setopt(multi, kQuickExit, 1L);
   }
   ~Impl() {
     idle.clear();
@@ -210,6 +215,7 @@ class Batch {
   // Every exchange that is not over hears that its time is up.
   void GiveUp() {
     std::vector<size_t> left;
+    left.reserve(active_.size() + waiting_.size() + ready_.size());
     for (const auto& transfer : active_) left.push_back(transfer->index());
     for (const Pending& pending : waiting_) left.push_back(pending.exchange);
     for (const Pending& pending : ready_) left.push_back(pending.exchange);
