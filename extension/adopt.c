@@ -52,10 +52,7 @@ ownership_open(Oid index_id)
 				 errmsg("\"%s\" is attached to an index that others write", get_rel_name(index_id))));
 	index = catalog_index(index_id, NULL);
 	if (index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("foreign table \"%s\" was not made by s3v_create_index", get_rel_name(index_id)),
-				 errhint("Drop it, and create the index with s3v_create_index.")));
+		catalog_refuse_unmade(index_id);
 	if (!relation_owned_by(index->source, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_FOREIGN_TABLE, get_rel_name(index_id));
 	return index;

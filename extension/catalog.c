@@ -230,6 +230,15 @@ catalog_index(Oid index_id, Snapshot snapshot)
 	return index;
 }
 
+void
+catalog_refuse_unmade(Oid index_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("foreign table \"%s\" was not made by s3v_create_index", get_rel_name(index_id)),
+			 errhint("Drop it, and create the index with s3v_create_index.")));
+}
+
 static int
 compare_index_ids(const ListCell *a, const ListCell *b)
 {

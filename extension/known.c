@@ -122,10 +122,7 @@ read_row(KnownEntry *entry)
 				 errmsg("index \"%s\" is attached: it has no source", get_rel_name(entry->index_id)),
 				 errhint("Only queries are possible; the index belongs to whoever writes it.")));
 	if (index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("foreign table \"%s\" was not made by s3v_create_index", get_rel_name(entry->index_id)),
-				 errhint("Drop it, and create the index with s3v_create_index.")));
+		catalog_refuse_unmade(entry->index_id);
 	return index;
 }
 
