@@ -106,14 +106,15 @@ class IndexBuild::Impl {
     Tell(phase, total, total);
   }
 
-  AssignOptions HowToAssign() const {
-    return {.parents_tried = centroids_.list_count() < kManyLists ? kParentsOfFew : kParentsOfMany,
-            .threads = options_.threads};
+  void TakeCentroids() {
+    const size_t parents = centroids_.list_count() < kManyLists ? kParentsOfFew : kParentsOfMany;
+    assigner_ =
+        std::make_unique<Assigner>(centroids_, AssignOptions{.parents_tried = parents, .threads = options_.threads});
   }
 
   std::vector<uint32_t> AssignBlock(std::span<const float> vectors, Stop& stop) const {
     std::vector<uint32_t> assignment(vectors.size() / space_.width());
-    Assign(centroids_, vectors, HowToAssign(), assignment, {}, stop);
+    assigner_->Assign(vectors, assignment, {}, stop);
     return assignment;
   }
 
@@ -129,12 +130,14 @@ class IndexBuild::Impl {
           Train(sample, space_.width(), {.lists = lists, .seed = random_.Next(), .threads = options_.threads}, stop);
     }
     ReturnFreedMemory();
+    TakeCentroids();
     if (sampled < rows && sampled < kEnoughPerList * lists) {
       Refinement refinement(centroids_);
       ForEachBlock("training", stop, [&](uint64_t, std::span<const float> vectors) {
         refinement.Add(vectors, AssignBlock(vectors, stop));
       });
       refinement.Apply(&centroids_);
+      TakeCentroids();
     }
     rotation_seed_ = random_.Next();
     rotation_ = Rotation(space_.dimensions, rotation_seed_);
@@ -182,7 +185,7 @@ class IndexBuild::Impl {
       if (twice) {
         lists.resize(pairs.size());
         seconds.resize(pairs.size());
-        AssignTwice(centroids_, vectors, HowToAssign(), lists, seconds, stop);
+        assigner_->AssignTwice(vectors, lists, seconds, stop);
       } else {
         lists = AssignBlock(vectors, stop);
       }
@@ -241,6 +244,7 @@ class IndexBuild::Impl {
                              .metadata_columns = options_.metadata_columns.size(),
                              .raw = options_.raw};
     placed_ = {};
+    assigner_.reset();
     ReturnFreedMemory();
     list_ids_.resize(centroids_.list_count());
     std::iota(list_ids_.begin(), list_ids_.end(), 0);
@@ -380,6 +384,7 @@ class IndexBuild::Impl {
   std::vector<float> raw_;
   std::vector<float> placed_;
   Centroids centroids_;
+  std::unique_ptr<Assigner> assigner_;  // of these centroids, until all rows are assigned
   uint64_t rotation_seed_ = 0;
   Rotation rotation_;
   OwnedCentroidTable parents_;

@@ -8,9 +8,6 @@
 namespace s3v {
 namespace {
 
-// As many as a build tries with few lists: parents move less than their lists do.
-constexpr size_t kParentsTried = 8;
-
 std::vector<float> DequantizedTable(const AssignmentSpace& space, const CentroidTable& table) {
   std::vector<float> centroids(table.count * space.width());
   for (size_t i = 0; i < table.count; ++i) {
@@ -66,13 +63,12 @@ std::vector<ListPair> RowAssigner::AssignRotated(std::span<const float> rows, bo
 }
 
 std::vector<ListPair> RowAssigner::AssignPlaced(bool twice, Stop& stop) const {
-  const AssignOptions how{.parents_tried = kParentsTried, .threads = threads_};
   std::vector<uint32_t> first(placed_.size() / space_.width());
   std::vector<uint32_t> second(twice ? first.size() : 0);
   if (twice) {
-    AssignTwice(centroids_, placed_, how, first, second, stop);
+    assigner_.AssignTwice(placed_, first, second, stop);
   } else {
-    s3v::Assign(centroids_, placed_, how, first, {}, stop);
+    assigner_.Assign(placed_, first, {}, stop);
   }
   std::vector<ListPair> pairs(first.size());
   for (size_t i = 0; i < first.size(); ++i) pairs[i] = {first[i], twice ? second[i] : first[i]};

@@ -1,4 +1,4 @@
-// Assign and AssignTwice: rows to lists, through the parents nearest to each.
+// Rows to lists, through the parents nearest to each.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,53 +8,63 @@
 #include "ivf/kernels/kernels.h"
 #include "ivf/kmeans.h"
 #include "ivf/lloyd.h"
+#include "ivf/rounded_rows.h"
 
 namespace s3v {
 namespace {
 
 constexpr float kSoarLambda = 1;
 
-class Assigner {
+// Few of a chunk's rows try the same parent, and the product needs several to pay for bringing the lists into place.
+constexpr size_t kMostRows = 1024;
+
+}  // namespace
+
+class Assigner::Impl {
  public:
-  Assigner(const Centroids& centroids, size_t parents_tried)
+  Impl(const Centroids& centroids, const AssignOptions& options)
       : centroids_(centroids),
-        tried_(std::clamp<size_t>(parents_tried, 1, centroids.parent_count())),
+        tried_(std::clamp<size_t>(options.parents_tried, 1, centroids.parent_count())),
+        threads_(options.threads),
         origin_(OriginOfParents()),
         parent_lengths_(SquaredLengths(centroids.parents, origin_)),
-        list_lengths_(SquaredLengths(centroids.lists, origin_)) {}
+        list_lengths_(SquaredLengths(centroids.lists, origin_)),
+        parents_(Rounded(centroids.parents)),
+        lists_(Rounded(centroids.lists)) {}
 
-  double multiply_adds_per_row() const {
-    const double parents = static_cast<double>(centroids_.parent_count());
-    const double lists = static_cast<double>(centroids_.list_count());
-    return static_cast<double>(centroids_.width) * (parents + lists * static_cast<double>(tried_) / parents);
-  }
+  int threads() const { return threads_; }
+  size_t width() const { return centroids_.width; }
+  size_t RowsAtOnce(double passes) const { return RowsPerChunk(passes * multiply_adds_per_row(), kMostRows); }
 
   // distances may be empty.
   void Run(std::span<const float> rows, std::span<uint32_t> assignment, std::span<float> distances) const {
-    const size_t width = centroids_.width;
-    const std::vector<float> centred = Centred(rows);
-    const std::vector<std::vector<uint32_t>> trying = RowsByParent(centred, assignment.size());
+    const auto centred = Centred(rows);
+    const RoundedRows rounded({centred.get(), rows.size()}, width());
+    NearestByTwoLooks nearest(rounded, 0, rounded.count(), lists_, list_lengths_);
+    const std::vector<std::vector<uint32_t>> trying = RowsByParent(rounded);
+    for (size_t p = 0; p < trying.size(); ++p) nearest.Look(trying[p], centroids_.first_list[p], ListsOf(p));
     std::fill(assignment.begin(), assignment.end(), 0u);
-    Least nearest(assignment);
-    std::vector<float> gathered, products;
-    for (size_t p = 0; p < centroids_.parent_count(); ++p) {
-      Multiply(centred, trying[p], p, gathered, products);
-      OfferLists(trying[p], p, products, nearest);
-    }
+    nearest.Settle(
+        [&](uint32_t row, uint32_t list) {
+          float product = 0;
+          kernels::DotRows(centred.get() + row * width(), Centroid(list).data(), 1, width(), &product);
+          return Score(list, product);
+        },
+        assignment);
     for (size_t i = 0; i < distances.size(); ++i) {
-      kernels::SquaredL2Rows(rows.data() + i * width, Centroid(assignment[i]).data(), 1, width, &distances[i]);
+      kernels::SquaredL2Rows(rows.data() + i * width(), Centroid(assignment[i]).data(), 1, width(), &distances[i]);
     }
   }
 
   void RunTwice(std::span<const float> rows, std::span<uint32_t> first, std::span<uint32_t> second) const {
-    const std::vector<float> centred = Centred(rows);
-    const std::vector<std::vector<uint32_t>> trying = RowsByParent(centred, first.size());
+    const auto centred = Centred(rows);
+    const std::vector<std::vector<uint32_t>> trying = RowsByParent(RoundedRows({centred.get(), rows.size()}, width()));
     std::fill(first.begin(), first.end(), 0u);
     Least nearest(first);
     std::vector<float> gathered, along;
     std::vector<std::vector<float>> products(centroids_.parent_count());  // both choices need them
     for (size_t p = 0; p < products.size(); ++p) {
-      Multiply(centred, trying[p], p, gathered, products[p]);
+      Multiply({centred.get(), rows.size()}, trying[p], p, gathered, products[p]);
       OfferLists(trying[p], p, products[p], nearest);
     }
 
@@ -68,6 +78,12 @@ class Assigner {
   }
 
  private:
+  double multiply_adds_per_row() const {
+    const double parents = static_cast<double>(centroids_.parent_count());
+    const double lists = static_cast<double>(centroids_.list_count());
+    return static_cast<double>(centroids_.width) * (parents + lists * static_cast<double>(tried_) / parents);
+  }
+
   // For each row the list of the least score so far; what was there before while there is none.
   struct Least {
     explicit Least(std::span<uint32_t> assigned)
@@ -96,12 +112,17 @@ class Assigner {
 
   size_t ListsOf(size_t parent) const { return centroids_.first_list[parent + 1] - centroids_.first_list[parent]; }
 
-  std::vector<float> Centred(std::span<const float> rows) const {
-    std::vector<float> centred(rows.size());
+  std::unique_ptr<float[]> Centred(std::span<const float> rows) const {
+    auto centred = std::make_unique_for_overwrite<float[]>(rows.size());
     for (size_t i = 0; i < rows.size(); i += centroids_.width) {
-      Centre(rows.subspan(i, centroids_.width), origin_, centred.data() + i);
+      Centre(rows.subspan(i, centroids_.width), origin_, centred.get() + i);
     }
     return centred;
+  }
+
+  RoundedRows Rounded(std::span<const float> rows) const {
+    const auto centred = Centred(rows);
+    return RoundedRows({centred.get(), rows.size()}, centroids_.width);
   }
 
   // Products of the members among the rows with the parent's lists: members x lists.
@@ -126,9 +147,9 @@ class Assigner {
     const uint32_t first = centroids_.first_list[parent];
     const size_t lists = ListsOf(parent);
     for (size_t i = 0; i < members.size(); ++i) {
-      for (uint32_t l = 0; l < lists; ++l) {
-        nearest.Offer(members[i], first + l, Score(first + l, products[i * lists + l]));
-      }
+      const kernels::Nearest offered =
+          kernels::NearestCentroid(products.data() + i * lists, list_lengths_.data() + first, lists);
+      nearest.Offer(members[i], first + offered.centroid, offered.score);
     }
   }
 
@@ -173,23 +194,26 @@ class Assigner {
     return OriginOf({centroids_.parents, centroids_.width, all});
   }
 
-  // For each parent the rows that try its lists, ascending.
-  std::vector<std::vector<uint32_t>> RowsByParent(std::span<const float> centred, size_t count) const {
+  // For each parent the rows that try its lists, ascending. Which parents are nearest need not be known exactly.
+  std::vector<std::vector<uint32_t>> RowsByParent(const RoundedRows& rows) const {
     const size_t parents = centroids_.parent_count();
     std::vector<std::vector<uint32_t>> trying(parents);
     if (tried_ == parents) {
-      for (std::vector<uint32_t>& rows : trying) {
-        rows.resize(count);
-        std::iota(rows.begin(), rows.end(), 0u);
+      for (std::vector<uint32_t>& all : trying) {
+        all.resize(rows.count());
+        std::iota(all.begin(), all.end(), 0u);
       }
       return trying;
     }
-    std::vector<float> products(count * parents);
-    kernels::DotMatrix(centred.data(), count, centroids_.parents.data(), parents, centroids_.width, products.data(),
-                       parents);
+    std::vector<int32_t> dots(rows.count() * parents);
+    if (rows.count() > 0)
+      kernels::DotMatrixInt8(rows.row(0), rows.count(), parents_.row(0), parents, rows.stride(), dots.data());
+    std::vector<float> scores(parents);
     std::vector<std::pair<float, uint32_t>> ranked(parents);
-    for (size_t row = 0; row < count; ++row) {
-      for (uint32_t p = 0; p < parents; ++p) ranked[p] = {parent_lengths_[p] - 2 * products[row * parents + p], p};
+    for (size_t row = 0; row < rows.count(); ++row) {
+      kernels::RoundedScores(dots.data() + row * parents, parent_lengths_.data(), parents_.scales().data(),
+                             2 * rows.scales()[row], parents, scores.data());
+      for (uint32_t p = 0; p < parents; ++p) ranked[p] = {scores[p], p};
       std::nth_element(ranked.begin(), ranked.begin() + static_cast<ptrdiff_t>(tried_) - 1, ranked.end());
       for (size_t i = 0; i < tried_; ++i) trying[ranked[i].second].push_back(static_cast<uint32_t>(row));
     }
@@ -198,36 +222,44 @@ class Assigner {
 
   const Centroids& centroids_;
   const size_t tried_;
+  const int threads_;
   const std::vector<float> origin_;
   const std::vector<float> parent_lengths_;  // squared, less the origin
   const std::vector<float> list_lengths_;
+  const RoundedRows parents_;  // less the origin
+  const RoundedRows lists_;
 };
 
-// Few of a chunk's rows try the same parent, and the product needs several to pay for bringing the lists into place.
-constexpr size_t kMostRows = 1024;
+Assigner::Assigner(const Centroids& centroids, const AssignOptions& options)
+    : impl_(std::make_unique<const Impl>(centroids, options)) {}
+Assigner::~Assigner() = default;
 
-}  // namespace
+void Assigner::Assign(std::span<const float> rows, std::span<uint32_t> assignment, std::span<float> distances,
+                      Stop& stop) const {
+  const size_t width = impl_->width();
+  ParallelFor(assignment.size(), impl_->RowsAtOnce(1), impl_->threads(), stop, [&](size_t begin, size_t end) {
+    impl_->Run(rows.subspan(begin * width, (end - begin) * width), assignment.subspan(begin, end - begin),
+               distances.empty() ? distances : distances.subspan(begin, end - begin));
+  });
+}
+
+void Assigner::AssignTwice(std::span<const float> rows, std::span<uint32_t> first, std::span<uint32_t> second,
+                           Stop& stop) const {
+  const size_t width = impl_->width();
+  ParallelFor(first.size(), impl_->RowsAtOnce(2), impl_->threads(), stop, [&](size_t begin, size_t end) {
+    impl_->RunTwice(rows.subspan(begin * width, (end - begin) * width), first.subspan(begin, end - begin),
+                    second.subspan(begin, end - begin));
+  });
+}
 
 void Assign(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
             std::span<uint32_t> assignment, std::span<float> distances, Stop& stop) {
-  const Assigner assigner(centroids, options.parents_tried);
-  const size_t width = centroids.width;
-  ParallelFor(assignment.size(), RowsPerChunk(assigner.multiply_adds_per_row(), kMostRows), options.threads, stop,
-              [&](size_t begin, size_t end) {
-                assigner.Run(rows.subspan(begin * width, (end - begin) * width), assignment.subspan(begin, end - begin),
-                             distances.empty() ? distances : distances.subspan(begin, end - begin));
-              });
+  Assigner(centroids, options).Assign(rows, assignment, distances, stop);
 }
 
 void AssignTwice(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
                  std::span<uint32_t> first, std::span<uint32_t> second, Stop& stop) {
-  const Assigner assigner(centroids, options.parents_tried);
-  const size_t width = centroids.width;
-  ParallelFor(first.size(), RowsPerChunk(2 * assigner.multiply_adds_per_row(), kMostRows), options.threads, stop,
-              [&](size_t begin, size_t end) {
-                assigner.RunTwice(rows.subspan(begin * width, (end - begin) * width), first.subspan(begin, end - begin),
-                                  second.subspan(begin, end - begin));
-              });
+  Assigner(centroids, options).AssignTwice(rows, first, second, stop);
 }
 
 }  // namespace s3v

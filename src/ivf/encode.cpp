@@ -51,7 +51,7 @@ float BestScale(const float* magnitudes, size_t size, int bits) {
   const float most = static_cast<float>((1 << (bits - 1)) - 1);
   // Of normal numbers; and the largest at which no element is cut off, which few dimensions or many bits prefer.
   const double normal = 1 / kNormalStep[bits];
-  const double uncut = (most + 0.999) / *std::max_element(magnitudes, magnitudes + size);
+  const double uncut = (most + 0.999) / kernels::LargestAbsolute(magnitudes, size);
   const double from = 0.8 * std::min(normal, uncut);
   const double to = 1.05 * std::max(normal, uncut);
   const int trials = size < 128 ? 16 : 8;

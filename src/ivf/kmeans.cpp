@@ -63,6 +63,9 @@ class Training {
   }
 
  private:
+  static constexpr size_t kRowsPerParent = 512;
+  static constexpr size_t kFewRowsPerParent = 64;
+
   struct Parent {
     std::vector<uint32_t> rows;  // numbers in the sample
     std::vector<float> lists;    // count x width
@@ -79,14 +82,42 @@ class Training {
 
   RowSet Rows(std::span<const uint32_t> numbers) const { return {sample_, width_, numbers}; }
 
+  // Parents need fewer rows than their lists do: they are trained on a part of the sample, and moved to the means of
+  // all of it once.
   void TrainParents(size_t rows, size_t lists) {
-    std::vector<uint32_t> all(rows);
-    std::iota(all.begin(), all.end(), 0u);
     const auto wanted = static_cast<size_t>(std::lround(std::sqrt(static_cast<double>(lists))));
-    LloydResult trained = Lloyd(Rows(all), wanted, options_.iterations, options_.threads, random_, stop_);
-    parent_centroids_ = std::move(trained.centroids);
-    parents_.resize(trained.count);
-    for (size_t i = 0; i < rows; ++i) parents_[trained.assignment[i]].rows.push_back(static_cast<uint32_t>(i));
+    const size_t enough = std::min(kRowsPerParent * wanted, std::max(rows / 4, kFewRowsPerParent * wanted));
+    const size_t part = std::min(rows, enough);
+    std::vector<uint32_t> numbers(part);
+    for (size_t i = 0; i < part; ++i) numbers[i] = static_cast<uint32_t>(i * rows / part);
+    LloydResult trained = Lloyd(Rows(numbers), wanted, options_.iterations, options_.threads, random_, stop_);
+    const std::vector<float> amid_rows = OriginOf(Rows(numbers));
+    Centroids parents{.width = width_,
+                      .parents = amid_rows,
+                      .first_list = {0, static_cast<uint32_t>(trained.count)},
+                      .lists = std::move(trained.centroids)};
+    std::vector<uint32_t> assignment = AssignSample(parents);
+    if (part < rows) {
+      Refinement refinement(parents);
+      refinement.Add(sample_, assignment);
+      refinement.Apply(&parents);
+      parents.parents = amid_rows;  // the mean of all rows may be far from them, and cost their products the digits
+      assignment = AssignSample(parents);
+    }
+    std::vector<std::vector<uint32_t>> members(trained.count);
+    for (size_t i = 0; i < rows; ++i) members[assignment[i]].push_back(static_cast<uint32_t>(i));
+    for (size_t p = 0; p < trained.count; ++p) {
+      if (members[p].empty()) continue;  // its rows are as near to another one
+      const auto centroid = parents.lists.begin() + static_cast<ptrdiff_t>(p * width_);
+      parent_centroids_.insert(parent_centroids_.end(), centroid, centroid + static_cast<ptrdiff_t>(width_));
+      parents_.push_back({.rows = std::move(members[p]), .lists = {}});
+    }
+  }
+
+  std::vector<uint32_t> AssignSample(const Centroids& centroids) {
+    std::vector<uint32_t> assignment(sample_.size() / width_);
+    Assign(centroids, sample_, {.parents_tried = 1, .threads = options_.threads}, assignment, {}, stop_);
+    return assignment;
   }
 
   // Each parent gets one list, and of the others as many as its rows are in proportion. What parents of few distinct
@@ -115,6 +146,7 @@ class Training {
 
   std::vector<size_t> UnexhaustedRows() const {
     std::vector<size_t> rows;
+    rows.reserve(parents_.size());
     for (const Parent& parent : parents_) rows.push_back(parent.exhausted ? 0 : parent.rows.size());
     return rows;
   }
@@ -130,7 +162,8 @@ class Training {
       result.parents.insert(result.parents.end(), centroid.begin(), centroid.end());
       const std::vector<float>& lists = parents_[p].lists;
       for (const uint32_t list : ChainOrder(lists, width_, last, stop_)) {
-        last.assign(lists.begin() + list * width_, lists.begin() + (list + 1) * width_);
+        const auto listed = std::span(lists).subspan(list * width_, width_);
+        last.assign(listed.begin(), listed.end());
         result.lists.insert(result.lists.end(), last.begin(), last.end());
       }
       result.first_list.push_back(result.first_list.back() + static_cast<uint32_t>(parents_[p].count));
@@ -159,8 +192,7 @@ Refinement::Refinement(const Centroids& centroids)
 void Refinement::Add(std::span<const float> rows, std::span<const uint32_t> assignment) {
   for (size_t i = 0; i < assignment.size(); ++i) {
     const float* row = rows.data() + i * width_;
-    double* sum = sums_.data() + assignment[i] * width_;
-    for (size_t j = 0; j < width_; ++j) sum[j] += row[j];
+    kernels::AddToSums(row, width_, sums_.data() + assignment[i] * width_);
     ++counts_[assignment[i]];
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -42,21 +43,39 @@ struct TrainOptions {
 // lists and far outliers are fine: no NaN, no empty result. Memory beyond the sample: O(n + lists * width).
 Centroids Train(std::span<const float> sample, size_t width, const TrainOptions& options, Stop& stop);
 
-// Assigns n rows to lists through the `parents_tried` parents nearest to each (all of them: exact).
-// assignment[i] is the list; distances[i], when not empty, the squared distance to its centroid.
 struct AssignOptions {
-  size_t parents_tried = 8;
+  size_t parents_tried = 8;  // a row is compared with the lists of so many parents nearest to it; all of them: exact
   int threads = 1;
 };
+
+// Assigns rows, in blocks, to the lists of one set of centroids.
+class Assigner {
+ public:
+  // Centroids must stay as they are, and outlive it. Memory: lists * (width + 12) bytes.
+  Assigner(const Centroids& centroids, const AssignOptions& options);
+  ~Assigner();
+
+  // `rows` is n x width. assignment[i] is the list; distances[i], when not empty, the squared distance to its centroid.
+  void Assign(std::span<const float> rows, std::span<uint32_t> assignment, std::span<float> distances,
+              Stop& stop) const;
+
+  // Assigns each row to two lists: the first as Assign does, the second the one that best makes up for the first where
+  // that fails (SOAR: Sun et al., "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS 2023,
+  // arXiv 2404.00774). With r and r' the row less the first and the second centroid, it has the least
+  //   |r'|^2 + lambda <r', r / |r|>^2        lambda = 1
+  // among the other lists of the tried parents: a query that is far from the first centroid along r is not far from
+  // the second for the same reason. second[i] == first[i] where there is no other list.
+  void AssignTwice(std::span<const float> rows, std::span<uint32_t> first, std::span<uint32_t> second,
+                   Stop& stop) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+// An Assigner for one call.
 void Assign(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
             std::span<uint32_t> assignment, std::span<float> distances, Stop& stop);
-
-// Assigns each row to two lists: the first as Assign does, the second the one that best makes up for the first where
-// that fails (SOAR: Sun et al., "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS 2023, arXiv
-// 2404.00774). With r and r' the row less the first and the second centroid, it has the least
-//   |r'|^2 + lambda <r', r / |r|>^2        lambda = 1
-// among the other lists of the tried parents: a query that is far from the first centroid along r is not far from the
-// second for the same reason. second[i] == first[i] where there is no other list.
 void AssignTwice(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
                  std::span<uint32_t> first, std::span<uint32_t> second, Stop& stop);
 

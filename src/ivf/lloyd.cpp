@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <string_view>
 #include <unordered_set>
 
 #include "base/parallel.h"
 #include "ivf/kernels/kernels.h"
+#include "ivf/rounded_rows.h"
 
 namespace s3v {
 namespace {
@@ -56,7 +58,20 @@ Clusters GroupByCluster(std::span<const uint32_t> assignment, size_t count) {
 class LloydRun {
  public:
   LloydRun(const RowSet& rows, int threads, Random& random, Stop& stop)
-      : rows_(rows), threads_(threads), random_(random), stop_(stop), origin_(OriginOf(rows)) {}
+      : rows_(rows),
+        threads_(threads),
+        random_(random),
+        stop_(stop),
+        origin_(OriginOf(rows)),
+        centred_(std::make_unique_for_overwrite<float[]>(rows.size() * rows.width)),
+        rounded_(rows.size(), rows.width) {
+    ParallelFor(rows.size(), kRowsAtOnce, threads, stop, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) {
+        Centre(rows.row(i), origin_, Row(i));
+        rounded_.Set(i, Row(i));
+      }
+    });
+  }
 
   LloydResult Run(size_t wanted, int iterations) {
     const std::vector<uint32_t> seeds = DrawDistinct(rows_, wanted, random_, stop_);
@@ -90,68 +105,52 @@ class LloydRun {
   // Repairs after the last iteration. Each puts a centroid on a row, which then is that centroid's; only rows that
   // other repairs take away can leave it empty once more.
   static constexpr int kLastRepairs = 4;
-  // A centred copy of this many rows stays in the second-level cache on its way into the product.
-  static constexpr size_t kRowsInCache = 256;
+  static constexpr size_t kRowsAtOnce = 256;
+
+  float* Row(size_t i) { return centred_.get() + i * rows_.width; }
 
   std::span<float> centroid(size_t c) { return std::span(centroids_).subspan(c * rows_.width, rows_.width); }
 
-  void PlaceAtRow(size_t c, uint32_t row) { Centre(rows_.row(row), origin_, centroid(c).data()); }
+  void PlaceAtRow(size_t c, uint32_t row) { std::copy_n(Row(row), rows_.width, centroid(c).data()); }
 
   // The nearest centroid of each row: the least |c|^2 - 2 x.c. True if any row moved.
   bool AssignRows() {
     const std::vector<float> lengths = SquaredLengths(centroids_, std::vector<float>(rows_.width, 0.0f));
-    const size_t chunk = RowsPerChunk(static_cast<double>(count_ * rows_.width), kRowsInCache);
+    const RoundedRows rounded_centroids(centroids_, rows_.width);
+    const size_t chunk = RowsPerChunk(static_cast<double>(count_ * rows_.width), kRowsAtOnce);
     std::atomic<bool> changed = false;
     ParallelFor(rows_.size(), chunk, threads_, stop_, [&](size_t begin, size_t end) {
-      std::vector<float> block((end - begin) * rows_.width);
-      std::vector<float> products((end - begin) * count_);
-      for (size_t i = begin; i < end; ++i) Centre(rows_.row(i), origin_, block.data() + (i - begin) * rows_.width);
-      kernels::DotMatrix(block.data(), end - begin, centroids_.data(), count_, rows_.width, products.data(), count_);
-      bool moved = false;
-      for (size_t i = begin; i < end; ++i) {
-        const float* product = products.data() + (i - begin) * count_;
-        uint32_t best = 0;
-        float least = lengths[0] - 2 * product[0];
-        for (uint32_t c = 1; c < count_; ++c) {
-          const float score = lengths[c] - 2 * product[c];
-          if (score >= least) continue;
-          least = score;
-          best = c;
-        }
-        moved |= assignment_[i] != best;
-        assignment_[i] = best;
-      }
-      if (moved) changed = true;
+      NearestByTwoLooks looks(rounded_, begin, end, rounded_centroids, lengths);
+      looks.LookAtAll();
+      std::vector<uint32_t> nearest(end - begin, 0);
+      looks.Settle(
+          [&](uint32_t row, uint32_t c) {
+            float product = 0;
+            kernels::DotRows(Row(begin + row), centroid(c).data(), 1, rows_.width, &product);
+            return lengths[c] - 2 * product;
+          },
+          nearest);
+      const auto before = assignment_.begin() + static_cast<ptrdiff_t>(begin);
+      if (!std::equal(nearest.begin(), nearest.end(), before)) changed = true;
+      std::copy(nearest.begin(), nearest.end(), before);
     });
     return changed;
   }
 
-  // Each mean is summed by one thread in the order of the rows, so that the number of threads changes no bit. Large
-  // clusters are cut by columns to keep the pieces short.
+  // A thread sums some columns of all rows in their order, so that the number of threads changes no bit.
   void MoveToMeans(const Clusters& clusters) {
     constexpr size_t kElements = 4u << 20;
-    struct Piece {
-      size_t cluster, begin, end;
-    };
-    std::vector<Piece> pieces;
-    for (size_t c = 0; c < count_; ++c) {
-      if (clusters.size(c) == 0) continue;
-      const size_t columns = std::max<size_t>(kElements / clusters.size(c), 16);
-      for (size_t begin = 0; begin < rows_.width; begin += columns) {
-        pieces.push_back({c, begin, std::min(begin + columns, rows_.width)});
-      }
-    }
-    ParallelFor(pieces.size(), 1, threads_, stop_, [&](size_t first, size_t) {
-      const Piece& piece = pieces[first];
-      const std::span<const uint32_t> members = clusters.members(piece.cluster);
-      std::vector<double> sums(piece.end - piece.begin, 0.0);
-      for (const uint32_t member : members) {
-        const float* row = rows_.row(member).data() + piece.begin;
-        for (size_t j = 0; j < sums.size(); ++j) sums[j] += row[j];
-      }
-      for (size_t j = 0; j < sums.size(); ++j) {
-        const double mean = sums[j] / static_cast<double>(members.size());
-        centroid(piece.cluster)[piece.begin + j] = static_cast<float>(mean - origin_[piece.begin + j]);
+    const size_t a_share = rows_.width / static_cast<size_t>(std::max(threads_, 1)) + 1;
+    const size_t columns = std::max<size_t>(std::min(kElements / std::max<size_t>(rows_.size(), 1), a_share), 16);
+    ParallelFor(rows_.width, columns, threads_, stop_, [&](size_t begin, size_t end) {
+      const size_t width = end - begin;
+      std::vector<double> sums(count_ * width, 0.0);
+      for (size_t i = 0; i < rows_.size(); ++i)
+        kernels::AddToSums(Row(i) + begin, width, sums.data() + assignment_[i] * width);
+      for (size_t c = 0; c < count_; ++c) {
+        if (clusters.size(c) == 0) continue;
+        const auto members = static_cast<double>(clusters.size(c));
+        for (size_t j = 0; j < width; ++j) centroid(c)[begin + j] = static_cast<float>(sums[c * width + j] / members);
       }
     });
   }
@@ -182,14 +181,12 @@ class LloydRun {
   }
 
   bool DrawFarRow(size_t c, std::span<const uint32_t> members, uint32_t* row) {
-    std::vector<float> block(rows_.width);
     std::vector<double> distances(members.size());
     double total = 0;
     for (size_t i = 0; i < members.size(); ++i) {
       if (i % 1024 == 0) stop_.Check();
-      Centre(rows_.row(members[i]), origin_, block.data());
       float distance = 0;
-      kernels::SquaredL2Rows(centroid(c).data(), block.data(), 1, rows_.width, &distance);
+      kernels::SquaredL2Rows(centroid(c).data(), Row(members[i]), 1, rows_.width, &distance);
       total += distances[i] = distance;
     }
     double drawn = random_.Unit() * total;
@@ -220,6 +217,8 @@ class LloydRun {
   Random& random_;
   Stop& stop_;
   const std::vector<float> origin_;
+  const std::unique_ptr<float[]> centred_;  // the rows less the origin, in the order of the set
+  RoundedRows rounded_;
   size_t count_ = 0;
   std::vector<float> centroids_;  // less the origin
   std::vector<uint32_t> assignment_;
@@ -244,7 +243,7 @@ std::vector<float> OriginOf(const RowSet& rows) {
 }
 
 void Centre(std::span<const float> row, std::span<const float> origin, float* out) {
-  for (size_t j = 0; j < row.size(); ++j) out[j] = row[j] - origin[j];
+  kernels::Subtract(row.data(), origin.data(), row.size(), out);
 }
 
 std::vector<float> SquaredLengths(std::span<const float> matrix, std::span<const float> origin) {

@@ -41,7 +41,7 @@ struct LloydResult {
   size_t count = 0;                  // at most as many as wanted, and as there are distinct rows; at least 1
 };
 
-// REQUIRES: at least one row. The same result for any number of threads.
+// REQUIRES: at least one row. The same result for any number of threads. Memory: a copy of the rows and a quarter more.
 LloydResult Lloyd(const RowSet& rows, size_t wanted, int iterations, int threads, Random& random, Stop& stop);
 
 }  // namespace s3v

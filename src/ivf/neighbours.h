@@ -3,20 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/stop.h"
 #include "ivf/kmeans.h"
 #include "ivf/probe.h"
+#include "ivf/rounded_rows.h"
 #include "ivf/topk.h"
 
 namespace s3v {
 
 // Add* Take. Rows come in blocks, in the assignment space, each with the list or the two lists it was
-// assigned to. Brute force, but as a
-// dense product: an eleventh of the time that scoring row by row takes. Memory: O(queries * (width + k)) and a small
-// block a thread.
+// assigned to. Brute force, but as a dense product of rounded vectors that few rows come out of. Memory:
+// O(queries * (width + k)) and a block of at most 1,024 rows.
 class NeighbourLists {
  public:
   // `queries` is count x width, placed as queries are. Query i was made from row own_rows[i], which is not its own
@@ -38,12 +39,21 @@ class NeighbourLists {
     bool operator<(const Row& other) const { return number < other.number; }
   };
 
-  void AddToQueries(size_t begin, size_t end, std::span<const float> rows, std::span<const uint64_t> numbers,
+  // Some rows less the origin, and their squared lengths then.
+  struct Block {
+    std::vector<float> vectors;
+    std::vector<float> lengths;
+    RoundedRows rounded;
+  };
+
+  Block Centred(std::span<const float> rows, int threads, Stop& stop) const;
+  void AddToQueries(size_t begin, size_t end, const Block& block, std::span<const uint64_t> numbers,
                     std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment);
 
   size_t width_;
-  std::vector<float> origin_;   // near the queries: subtracted from both sides
-  std::vector<float> queries_;  // less the origin
+  std::vector<float> origin_;                           // near the queries: subtracted from both sides
+  std::vector<float> queries_;                          // less the origin
+  std::shared_ptr<const RoundedRows> rounded_queries_;  // copies of this object ask the same
   std::vector<uint64_t> own_rows_;
   std::vector<TopK<Row>> nearest_;
 };

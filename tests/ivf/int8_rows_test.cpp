@@ -73,6 +73,71 @@ TEST(DotRowsInt8, OfNoDimensionsIsZero) {
   });
 }
 
+void CheckMatrix(const std::vector<int8_t>& a, const std::vector<int8_t>& b, size_t m, size_t n, size_t stride) {
+  constexpr int32_t kUntouched = -12345;
+  std::vector<int32_t> out(m * n + 1, kUntouched);
+  kernels::DotMatrixInt8(a.data() + 1, m, b.data() + 1, n, stride, out.data());
+  std::vector<int32_t> expected;
+  for (size_t i = 0; i < m; ++i) {
+    const std::vector<int32_t> row = PlainDots(a.data() + 1 + i * stride, b.data() + 1, n, stride);
+    expected.insert(expected.end(), row.begin(), row.end());
+  }
+  expected.push_back(kUntouched);
+  ASSERT_EQ(out, expected) << m << " x " << n << " x " << stride;
+}
+
+TEST(DotMatrixInt8, EqualsAPlainLoop) {
+  ForEachTarget([] {
+    Random random(3);
+    for (const size_t stride : {64, 128, 768, 1024, 1088, 2112}) {
+      for (const size_t m : {0, 1, 2, 3, 11, 12, 13, 26}) {
+        for (const size_t n : {0, 1, 15, 16, 17, 31, 32, 33, 65}) {
+          CheckMatrix(AnyBytes(random, m * stride + 1), AnyBytes(random, n * stride + 1), m, n, stride);
+        }
+      }
+    }
+  });
+}
+
+TEST(DotMatrixInt8, HoldsExtremes) {
+  ForEachTarget([] {
+    for (const size_t stride : {64, 16000, 65472}) {
+      for (const int a : {-128, 127}) {
+        for (const int b : {-128, 127}) {
+          CheckMatrix(std::vector<int8_t>(13 * stride + 1, static_cast<int8_t>(a)),
+                      std::vector<int8_t>(5 * stride + 1, static_cast<int8_t>(b)), 13, 5, stride);
+        }
+      }
+    }
+  });
+}
+
+TEST(RoundedScores, AreOffsetsLessScaledProducts) {
+  ForEachTarget([] {
+    Random random(4);
+    for (size_t count = 0; count < 70; ++count) {
+      std::vector<float> offsets = testing::NormalVector(random, count), scales = testing::NormalVector(random, count);
+      std::vector<int32_t> dots(count);
+      for (int32_t& dot : dots) dot = static_cast<int32_t>(random.Below(20000000)) - 10000000;
+      if (count > 2) offsets[count / 2] = std::numeric_limits<float>::quiet_NaN();
+      std::vector<float> scores(count + 1, 5.0f);
+      const float least =
+          kernels::RoundedScores(dots.data(), offsets.data(), scales.data(), 1e-5f, count, scores.data());
+      float expected = std::numeric_limits<float>::max();
+      for (size_t c = 0; c < count; ++c) {
+        if (std::isnan(offsets[c])) {
+          EXPECT_TRUE(std::isnan(scores[c]));
+          continue;
+        }
+        EXPECT_NEAR(scores[c], offsets[c] - 1e-5 * scales[c] * dots[c], 1e-4);
+        expected = std::min(expected, scores[c]);
+      }
+      EXPECT_EQ(least, expected);
+      EXPECT_EQ(scores[count], 5.0f);
+    }
+  });
+}
+
 TEST(LargestAbsolute, IsThatOfAPlainLoop) {
   ForEachTarget([] {
     Random random(2);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -163,6 +164,49 @@ TEST(DotMatrix, GivesAPairTheSameBitsInEveryTile) {
         kernels::DotMatrix(a.data() + i * dim, 1, b.data() + j * dim, 1, dim, &alone, 1);
         ASSERT_EQ(alone, c[i * 71 + j]) << i << ", " << j;
       }
+    }
+  });
+}
+
+// Products of few values, so that several centroids are equally near.
+TEST(NearestCentroid, IsTheFirstOfTheLeast) {
+  ForEachTarget([] {
+    Random random(11);
+    for (size_t count = 1; count < 120; ++count) {
+      std::vector<float> products(count), lengths(count);
+      for (float& product : products) product = static_cast<float>(random.Below(4));
+      for (float& length : lengths) length = static_cast<float>(random.Below(4));
+      lengths[random.Below(count)] = std::numeric_limits<float>::quiet_NaN();
+      kernels::Nearest expected{.centroid = 0, .score = std::numeric_limits<float>::max()};
+      for (size_t c = 0; c < count; ++c) {
+        const float score = lengths[c] - 2 * products[c];
+        if (score < expected.score) expected = {.centroid = static_cast<uint32_t>(c), .score = score};
+      }
+      const kernels::Nearest nearest = kernels::NearestCentroid(products.data(), lengths.data(), count);
+      ASSERT_EQ(nearest.centroid, expected.centroid) << count;
+      ASSERT_EQ(nearest.score, expected.score) << count;
+    }
+  });
+}
+
+TEST(NearestCentroid, IsTheFirstWhereNoneIsLess) {
+  ForEachTarget([] {
+    const std::vector<float> products(40, 0.0f), lengths(40, std::numeric_limits<float>::infinity());
+    const kernels::Nearest nearest = kernels::NearestCentroid(products.data(), lengths.data(), 40);
+    EXPECT_EQ(nearest.centroid, 0u);
+    EXPECT_EQ(nearest.score, std::numeric_limits<float>::max());
+  });
+}
+
+TEST(AddToSums, AddsInDouble) {
+  ForEachTarget([] {
+    Random random(12);
+    for (size_t count = 0; count < 70; ++count) {
+      const std::vector<float> values = NormalVector(random, count);
+      std::vector<double> sums(count + 1, 1e9), expected(count + 1, 1e9);
+      for (size_t i = 0; i < count; ++i) expected[i] += values[i];
+      kernels::AddToSums(values.data(), count, sums.data());
+      ASSERT_EQ(sums, expected);
     }
   });
 }

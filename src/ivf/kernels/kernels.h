@@ -16,8 +16,28 @@ void SquaredL2Rows(const float* query, const float* rows, size_t count, size_t d
 // `a` is m x dim, `b` is n x dim, both row-major. Register-blocked; one thread.
 void DotMatrix(const float* a, size_t m, const float* b, size_t n, size_t dim, float* c, size_t ldc);
 
+// The centroid with the least lengths[c] - 2 * products[c], the first of equals; the first of all, with the greatest
+// float, when none is less. NaN is passed over. REQUIRES: count < 2^31.
+struct Nearest {
+  uint32_t centroid = 0;
+  float score = 0;
+};
+Nearest NearestCentroid(const float* products, const float* lengths, size_t count);
+
+// sums[i] += values[i]
+void AddToSums(const float* values, size_t count, double* sums);
+
 // out[i] = sum_j query[j] * rows[i * dim + j], exactly. Any values, any alignment. REQUIRES: dim < 65,536.
 void DotRowsInt8(const int8_t* query, const int8_t* rows, size_t count, size_t dim, int32_t* out);
+
+// out[i * n + j] = sum_k a[i * stride + k] * b[j * stride + k], exactly: the dense product of rounded rows.
+// `a` is m x stride, `b` is n x stride. REQUIRES: stride is a multiple of 64, below 65,536.
+void DotMatrixInt8(const int8_t* a, size_t m, const int8_t* b, size_t n, size_t stride, int32_t* out);
+
+// scores[c] = offsets[c] - factor * scales[c] * dots[c]; answers the least, at most the greatest float. NaN is passed
+// over.
+float RoundedScores(const int32_t* dots, const float* offsets, const float* scales, float factor, size_t count,
+                    float* scores);
 
 // The largest |values[i]|, 0 for none; NaN is passed over.
 float LargestAbsolute(const float* values, size_t count);
