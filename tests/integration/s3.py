@@ -5,6 +5,8 @@
     s3.py get KEY              the object, to standard output
     s3.py put KEY              an object, from standard input
     s3.py delete KEY...
+    s3.py make-bucket          which keeps versions
+    s3.py delete-markers       how many the bucket holds
 
 Server, bucket and keys come from S3V_TEST_S3_ENDPOINT, _BUCKET, _ACCESS_KEY, _SECRET_KEY.
 """
@@ -86,6 +88,12 @@ def main(command, *arguments):
     elif command == "delete":
         for key in arguments:
             request("DELETE", key)
+    elif command == "make-bucket":
+        request("PUT", "")
+        status = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        request("PUT", "", {"versioning": ""}, status)
+    elif command == "delete-markers":
+        print(request("GET", "", {"versions": ""}).count(b"<DeleteMarker>"))
     else:
         sys.exit(__doc__)
 

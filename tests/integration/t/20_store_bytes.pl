@@ -284,21 +284,9 @@ foreach my $kind (sort keys %servers)
 
 # ---- a bucket that keeps versions of its own ------------------------------------------------------------------------------------------
 
-sub curl
-{
-	my ($method, $path, @more) = @_;
-	my $key = qq{user = "$direct->{access_key}:$direct->{secret_key}"\n};
-	my ($out, $err);
-
-	IPC::Run::run([ 'curl', '-sSf', '-K', '-', '-X', $method, '--aws-sigv4', 'aws:amz:us-east-1:s3', '-H', 'x-amz-content-sha256: UNSIGNED-PAYLOAD', @more,
-		"$direct->{endpoint}/$path" ], '<', \$key, '>', \$out, '2>', \$err) or die "curl: $err";
-	return $out;
-}
-
 {
 	my %versioned = (%$direct, bucket => "it-versioned-$$");
-	curl('PUT', $versioned{bucket});
-	curl('PUT', "$versioned{bucket}?versioning=", '--data-binary', '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>');
+	S3vTest::s3_tool(\%versioned, '', 'make-bucket');
 	$node->safe_psql($db, server_sql('versioned', \%versioned, prefix => 'p'));
 	$node->safe_psql($db, q{SELECT s3v_create_index('versioned_s3v', 'docs', 'embedding', server => 'versioned')});
 	foreach my $round (1 .. 3)
@@ -309,7 +297,7 @@ sub curl
 	my ($deleted) = split /\|/, $node->safe_psql($db, q{SELECT deleted FROM s3v_gc('versioned', keep => '0')});
 	cmp_ok($deleted, '>=', 4, "A19: s3v_gc deletes $deleted objects");
 	is($node->safe_psql($db, q{SELECT deleted FROM s3v_gc('versioned', keep => '0')}), '0', 'A19: and finds none of them again');
-	my $versions = () = curl('GET', "$versioned{bucket}?versions=") =~ /<DeleteMarker>/g;
+	chomp(my $versions = S3vTest::s3_tool(\%versioned, '', 'delete-markers'));
 	is($versions, $deleted, 'A19: the bucket keeps them, as it was told to');
 	is(cold(q{SELECT test_differences('versioned_s3v', 'docs', test_vector(3, 32, 20))})->{out}, '0', 'A19: the index equals the table');
 }
