@@ -168,8 +168,7 @@ foreach my $mix (sort keys %mixes)
 		$count{wrong} += $wrong;
 		$count{failed}{$_} += $states->{$_} foreach keys %$states;
 		$worker->quit;
-		# They may go on for longer than a session waits for an answer.
-		$_->{psql}->{timeout}->start(120) foreach @writers;
+		$_->wait_longer foreach @writers;
 	}
 	my $hits = $proxy->hits;
 	$proxy->rules;

@@ -85,6 +85,15 @@ sub result
 	return { out => $out, err => $err, state => $state // '', ms => $ms, alive => $alive };
 }
 
+# For statements that may take longer than LONGEST_WAIT: the wait for their answer begins anew.
+sub wait_longer
+{
+	my ($self) = @_;
+
+	$self->{psql}->{timeout}->start(LONGEST_WAIT);
+	return;
+}
+
 sub query
 {
 	my ($self, $sql) = @_;
