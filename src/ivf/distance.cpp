@@ -4,34 +4,16 @@
 #include <bit>
 #include <cmath>
 
+#include "ivf/kernels/kernels.h"
+
 // Compiled with -ffp-contract=off (src/CMakeLists.txt): a fused multiply-add would give other bits on machines that
 // have it.
 
 namespace s3v {
 namespace {
 
-// Sums term(i) in eight interleaved accumulators, which a compiler may keep in vectors of any width without changing a
-// bit.
-template <class Term>
-double SumInFixedOrder(size_t size, const Term& term) {
-  double sums[8] = {};
-  size_t i = 0;
-  for (; i + 8 <= size; i += 8) {
-    for (size_t lane = 0; lane < 8; ++lane) sums[lane] += term(i + lane);
-  }
-  for (size_t lane = 0; i < size; ++i, ++lane) sums[lane] += term(i);
-  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
-}
-
 double Dot(std::span<const float> a, std::span<const float> b) {
-  return SumInFixedOrder(a.size(), [&](size_t i) { return static_cast<double>(a[i]) * b[i]; });
-}
-
-double SquaredL2(std::span<const float> a, std::span<const float> b) {
-  return SumInFixedOrder(a.size(), [&](size_t i) {
-    const double difference = static_cast<double>(a[i]) - b[i];
-    return difference * difference;
-  });
+  return kernels::DotInDouble(a.data(), b.data(), a.size());
 }
 
 // Near 0 the difference 1 - cos has few digits left; half the squared distance of the unit vectors is the same number
@@ -44,10 +26,12 @@ double CosineDistance(std::span<const float> a, std::span<const float> b) {
   if (distance > kFewDigits) return std::min(distance, 2.0);
   const double a_norm = std::sqrt(aa);
   const double b_norm = std::sqrt(bb);
-  return 0.5 * SumInFixedOrder(a.size(), [&](size_t i) {
-           const double difference = a[i] / a_norm - b[i] / b_norm;
-           return difference * difference;
-         });
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = a[i] / a_norm - b[i] / b_norm;
+    sum += difference * difference;
+  }
+  return 0.5 * sum;
 }
 
 }  // namespace
@@ -57,7 +41,7 @@ double ExactDistance(Metric metric, std::span<const float> a, std::span<const fl
     case Metric::kCosine:
       return CosineDistance(a, b);
     case Metric::kL2:
-      return std::sqrt(SquaredL2(a, b));
+      return std::sqrt(kernels::SquaredL2InDouble(a.data(), b.data(), a.size()));
     case Metric::kInnerProduct:
       break;
   }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ivf/kernels/kernels.h"
+
 namespace s3v {
 namespace {
 
 void CopyScaled(std::span<const float> from, double factor, std::span<float> to) {
-  for (size_t i = 0; i < from.size(); ++i) to[i] = static_cast<float>(from[i] * factor);
+  kernels::ScaleInDouble(from.data(), from.size(), factor, to.data());
 }
 
 // `from` at the given length; a zero vector has no direction and stays zero.

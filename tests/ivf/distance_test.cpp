@@ -103,15 +103,24 @@ TEST(ExactDistance, SumsInThePromisedOrderToTheBit) {
   for (size_t dim = 1; dim < 100; ++dim) {
     const std::vector<float> a = NormalVector(random, dim);
     const std::vector<float> b = NormalVector(random, dim);
-    volatile double sums[8] = {};
-    for (size_t i = 0; i < dim; ++i) {
+    const auto sum = [&](auto&& term) {
+      volatile double sums[8] = {};
+      for (size_t i = 0; i < dim; ++i) {
+        volatile double value = term(i);
+        sums[i % 8] = sums[i % 8] + value;
+      }
+      return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+    };
+    const double l2 = std::sqrt(sum([&](size_t i) {
       volatile double difference = static_cast<double>(a[i]) - b[i];
-      volatile double square = difference * difference;
-      sums[i % 8] = sums[i % 8] + square;
-    }
-    const double expected =
-        std::sqrt(((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])));
-    EXPECT_EQ(std::bit_cast<uint64_t>(ExactDistance(Metric::kL2, a, b)), std::bit_cast<uint64_t>(expected)) << dim;
+      return difference * difference;
+    }));
+    const double dot = sum([&](size_t i) { return static_cast<double>(a[i]) * b[i]; });
+    ForEachTarget([&] {
+      EXPECT_EQ(std::bit_cast<uint64_t>(ExactDistance(Metric::kL2, a, b)), std::bit_cast<uint64_t>(l2)) << dim;
+      EXPECT_EQ(std::bit_cast<uint64_t>(ExactDistance(Metric::kInnerProduct, a, b)), std::bit_cast<uint64_t>(-dot))
+          << dim;
+    });
   }
 }
 

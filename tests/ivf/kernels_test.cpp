@@ -24,7 +24,7 @@ std::vector<size_t> Dimensions() {
   return dimensions;
 }
 
-// The row kernels form at least four partial sums (LowerBound builds on it); the dense product sums in order.
+// The row kernels form at least four partial sums; the dense product sums in order.
 double RowBound(size_t dim, double magnitude) { return 0x1.0p-24 * (static_cast<double>(dim) / 4 + 36) * magnitude; }
 double MatrixBound(size_t dim, double magnitude) { return 0x1.0p-24 * static_cast<double>(dim + 4) * magnitude; }
 
@@ -51,6 +51,23 @@ Expected PlainSquaredL2(const float* a, const float* b, size_t dim) {
   }
   expected.magnitude = expected.value;
   return expected;
+}
+
+TEST(ScaleInDouble, RoundsOnceOnEveryTarget) {
+  Random random(11);
+  for (const size_t size : Dimensions()) {
+    const std::vector<float> values = NormalVector(random, size);
+    for (const double factor : {1.0 / 3, 1e-45, 3e37, 0.0}) {
+      std::vector<float> expected(size);
+      for (size_t i = 0; i < size; ++i) expected[i] = static_cast<float>(values[i] * factor);
+      ForEachTarget([&] {
+        std::vector<float> scaled(size + 1, 7.0f);
+        kernels::ScaleInDouble(values.data(), size, factor, scaled.data());
+        EXPECT_EQ(std::memcmp(scaled.data(), expected.data(), size * sizeof(float)), 0) << size << " " << factor;
+        EXPECT_EQ(scaled[size], 7.0f);
+      });
+    }
+  }
 }
 
 using RowKernel = void (*)(const float*, const float*, size_t, size_t, float*);

@@ -1,8 +1,8 @@
 // One query against many rows: dot products and squared distances.
 //
 // Four partial sums a row hide the latency of the multiply-add; two rows at a time share the loads of the query. A
-// row's result depends on the row alone, not on its neighbours. LowerBound (distance.cpp) relies on the four partial
-// sums: no chain of additions is longer than dim / 4 + 32.
+// row's result depends on the row alone, not on its neighbours. No chain of additions is longer than dim / 4 + 32, which
+// bounds the rounding error.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ivf/kernels/distance_rows.cpp"
 // foreach_target.h must be the first of Highway's headers, after the choice of targets.

@@ -12,6 +12,15 @@ void DotRows(const float* query, const float* rows, size_t count, size_t dim, fl
 // out[i] = sum_j (query[j] - rows[i * dim + j])^2
 void SquaredL2Rows(const float* query, const float* rows, size_t count, size_t dim, float* out);
 
+// Sums in double of terms in double, each added without being fused to its product, in eight interleaved accumulators:
+// the same bits on every machine.
+double DotInDouble(const float* a, const float* b, size_t size);
+double SquaredL2InDouble(const float* a, const float* b, size_t size);
+
+// scaled[i] = values[i] * factor, in double, then rounded; the same on every machine. `scaled` may be `values`.
+// REQUIRES: the products lie within float's range.
+void ScaleInDouble(const float* values, size_t size, double factor, float* scaled);
+
 // c[i * ldc + j] = sum_k a[i * dim + k] * b[j * dim + k]: the dense product of training and assignment.
 // `a` is m x dim, `b` is n x dim, both row-major. Register-blocked; one thread.
 void DotMatrix(const float* a, size_t m, const float* b, size_t n, size_t dim, float* c, size_t ldc);
