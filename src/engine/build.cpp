@@ -20,9 +20,10 @@ namespace s3v {
 namespace {
 
 constexpr size_t kSamplePerList = 128;
-constexpr size_t kEnoughPerList = 64;  // with fewer, training is followed by a refinement over all rows
+constexpr size_t kEnoughPerList = 64;  // with fewer, training is followed by a refinement
+constexpr size_t kRefinedPerList = 128;  // rows that a refinement looks at
 
-constexpr size_t kCalibrationQueries = 512;
+constexpr size_t kCalibrationQueries = 1024;
 constexpr size_t kLeastCalibrationQueries = 64;
 
 // Parents whose lists a row is compared with. With many lists the nearest four miss next to nothing (measured on a
@@ -131,21 +132,30 @@ class IndexBuild::Impl {
     }
     ReturnFreedMemory();
     TakeCentroids();
-    if (sampled < rows && sampled < kEnoughPerList * lists) {
-      Refinement refinement(centroids_);
-      ForEachBlock("training", stop, [&](uint64_t, std::span<const float> vectors) {
-        refinement.Add(vectors, AssignBlock(vectors, stop));
-      });
-      refinement.Apply(&centroids_);
-      TakeCentroids();
-    }
+    if (sampled < rows && sampled < kEnoughPerList * lists)
+      Refine(std::min(rows, uint64_t{kRefinedPerList} * lists), stop);
     rotation_seed_ = random_.Next();
     rotation_ = Rotation(space_.dimensions, rotation_seed_);
     parents_ = QuantizeCentroids(space_, rotation_, centroids_.parents);
     lists_ = QuantizeCentroids(space_, rotation_, centroids_.lists);
   }
 
-  std::vector<float> ReadSample(const std::vector<uint64_t>& numbers, Stop& stop) {
+  // Moves each list to the mean of its rows among `count`, which need not fit into memory together.
+  void Refine(uint64_t count, Stop& stop) {
+    Refinement refinement(centroids_);
+    const std::vector<uint64_t> numbers = SampleNumbers(rows_->rows(), count, random_);
+    for (size_t first = 0; first < numbers.size(); first += block_rows_) {
+      stop.Check();
+      Tell("training", first, numbers.size());
+      const auto block = std::span(numbers).subspan(first, std::min(block_rows_, numbers.size() - first));
+      const std::vector<float> vectors = ReadSample(block, stop);
+      refinement.Add(vectors, AssignBlock(vectors, stop));
+    }
+    refinement.Apply(&centroids_);
+    TakeCentroids();
+  }
+
+  std::vector<float> ReadSample(std::span<const uint64_t> numbers, Stop& stop) {
     std::vector<float> sample(numbers.size() * space_.width());
     std::vector<float> row(options_.dimensions);
     for (size_t i = 0; i < numbers.size(); ++i) {
@@ -162,14 +172,14 @@ class IndexBuild::Impl {
     const size_t fit = memory_ / 4 / largest;
     const uint64_t rows = rows_->rows();
     const uint64_t count = std::clamp(fit, kLeastCalibrationQueries, kCalibrationQueries);
-    std::vector<uint64_t> numbers = SampleNumbers(rows, std::min(rows, count), random_);
+    const std::vector<uint64_t> numbers = SampleNumbers(rows, std::min(rows, count), random_);
     std::vector<float> queries(numbers.size() * space_.width());
     std::vector<float> row(options_.dimensions);
     for (size_t i = 0; i < numbers.size(); ++i) {
       rows_->ReadVectors(numbers[i], row);
       space_.PlaceQuery(row, std::span(queries).subspan(i * space_.width(), space_.width()));
     }
-    return {std::move(queries), std::move(numbers), rows, centroids_.list_count(), space_};
+    return {std::move(queries), numbers, rows, centroids_.list_count(), space_};
   }
 
   // One pass: every row finds its list, or both, and the sampled queries their true neighbours.
