@@ -5,11 +5,11 @@
 #include <numeric>
 
 #include "base/clock.h"
-#include "base/parallel.h"
 #include "engine/build_checks.h"
 #include "engine/build_plan.h"
 #include "engine/calibration.h"
 #include "engine/list_writer.h"
+#include "engine/placed_rows.h"
 #include "engine/process.h"
 #include "engine/row_coder.h"
 #include "engine/row_spill.h"
@@ -64,8 +64,9 @@ class IndexBuild::Impl {
 
   BuildResult Finish(Stop& stop) {
     Tell("reading", rows_->rows(), rows_->rows());
+    placed_ = std::make_unique<PlacedRows>(*rows_, space_, options_.threads);
     TrainLists(stop);
-    Calibration calibration = SampleQueries();
+    Calibration calibration = SampleQueries(stop);
     AssignRows(calibration, stop);
     const ProbeRule rule = Calibrate(calibration, stop);
     WrittenLists lists = WriteLists(stop);
@@ -77,24 +78,6 @@ class IndexBuild::Impl {
     if (progress_) progress_(phase, done, total);
   }
 
-  // Vectors of `rows` rows from `first` on, in the assignment space; valid until the next call.
-  std::span<const float> ReadPlaced(uint64_t first, size_t count, Stop& stop) {
-    const size_t dimensions = options_.dimensions;
-    raw_.resize(std::max(raw_.size(), count * dimensions));
-    rows_->ReadVectors(first, std::span(raw_).first(count * dimensions));
-    if (options_.metric == Metric::kL2) return std::span(raw_).first(count * dimensions);
-    placed_.resize(std::max(placed_.size(), count * space_.width()));
-    const size_t chunk = std::max<size_t>(1, (1u << 22) / space_.width());  // well below 50 ms of work
-    ParallelFor(count, std::min(chunk, count / static_cast<size_t>(std::max(options_.threads, 1)) + 1),
-                options_.threads, stop, [&](size_t begin, size_t end) {
-                  for (size_t i = begin; i < end; ++i) {
-                    space_.PlaceRow(std::span(raw_).subspan(i * dimensions, dimensions),
-                                    std::span(placed_).subspan(i * space_.width(), space_.width()));
-                  }
-                });
-    return std::span(placed_).first(count * space_.width());
-  }
-
   // visit(first, vectors) for every block of rows; the count is vectors.size() / width.
   template <class Visit>
   void ForEachBlock(const char* phase, Stop& stop, const Visit& visit) {
@@ -102,7 +85,7 @@ class IndexBuild::Impl {
     for (uint64_t first = 0; first < total; first += block_rows_) {
       stop.Check();
       Tell(phase, first, total);
-      visit(first, ReadPlaced(first, std::min<uint64_t>(block_rows_, total - first), stop));
+      visit(first, placed_->Read(first, std::min<uint64_t>(block_rows_, total - first), stop));
     }
     Tell(phase, total, total);
   }
@@ -126,7 +109,7 @@ class IndexBuild::Impl {
     const uint64_t sampled = std::min({rows, uint64_t{kSamplePerList} * lists, fits});
     Tell("training", 0, rows);
     {
-      const std::vector<float> sample = ReadSample(SampleNumbers(rows, sampled, random_), stop);
+      const std::vector<float> sample = placed_->ReadEach(SampleNumbers(rows, sampled, random_), stop);
       centroids_ =
           Train(sample, space_.width(), {.lists = lists, .seed = random_.Next(), .threads = options_.threads}, stop);
     }
@@ -148,38 +131,21 @@ class IndexBuild::Impl {
       stop.Check();
       Tell("training", first, numbers.size());
       const auto block = std::span(numbers).subspan(first, std::min(block_rows_, numbers.size() - first));
-      const std::vector<float> vectors = ReadSample(block, stop);
+      const std::vector<float> vectors = placed_->ReadEach(block, stop);
       refinement.Add(vectors, AssignBlock(vectors, stop));
     }
     refinement.Apply(&centroids_);
     TakeCentroids();
   }
 
-  std::vector<float> ReadSample(std::span<const uint64_t> numbers, Stop& stop) {
-    std::vector<float> sample(numbers.size() * space_.width());
-    std::vector<float> row(options_.dimensions);
-    for (size_t i = 0; i < numbers.size(); ++i) {
-      if (i % 1024 == 0) stop.Check();
-      rows_->ReadVectors(numbers[i], row);
-      space_.PlaceRow(row, std::span(sample).subspan(i * space_.width(), space_.width()));
-    }
-    return sample;
-  }
-
-  Calibration SampleQueries() {
+  Calibration SampleQueries(Stop& stop) {
     // Each keeps its ranking of all lists until the rule is found, and its vector.
     const size_t largest = std::max(centroids_.list_count() * sizeof(RankedList), space_.width() * sizeof(float));
     const size_t fit = memory_ / 4 / largest;
     const uint64_t rows = rows_->rows();
     const uint64_t count = std::clamp(fit, kLeastCalibrationQueries, kCalibrationQueries);
     const std::vector<uint64_t> numbers = SampleNumbers(rows, std::min(rows, count), random_);
-    std::vector<float> queries(numbers.size() * space_.width());
-    std::vector<float> row(options_.dimensions);
-    for (size_t i = 0; i < numbers.size(); ++i) {
-      rows_->ReadVectors(numbers[i], row);
-      space_.PlaceQuery(row, std::span(queries).subspan(i * space_.width(), space_.width()));
-    }
-    return {std::move(queries), numbers, rows, centroids_.list_count(), space_};
+    return {placed_->ReadQueries(numbers, stop), numbers, rows, centroids_.list_count(), space_};
   }
 
   // One pass: every row finds its list, or both, and the sampled queries their true neighbours.
@@ -253,7 +219,7 @@ class IndexBuild::Impl {
                              .key_kind = options_.key_kind,
                              .metadata_columns = options_.metadata_columns.size(),
                              .raw = options_.raw};
-    placed_ = {};
+    placed_.reset();
     assigner_.reset();
     ReturnFreedMemory();
     list_ids_.resize(centroids_.list_count());
@@ -264,7 +230,6 @@ class IndexBuild::Impl {
     Distribute(writer, stop);
     rows_.reset();
     assignment_.reset();
-    raw_ = {};
     ReturnFreedMemory();
     return writer.Finish([&](uint64_t done) { Tell("writing", done, entries_); }, stop);
   }
@@ -279,13 +244,13 @@ class IndexBuild::Impl {
     CodedRows coded, coded_again;
     std::vector<ListPair> pairs(block_rows_);
     std::vector<uint32_t> lists, seconds;
-    raw_.resize(block_rows_ * dimensions);
+    std::vector<float> raw(block_rows_ * dimensions);
     const uint64_t total = rows_->rows();
     for (uint64_t first = 0; first < total; first += block_rows_) {
       stop.Check();
       Tell("encoding", first, total);
       const size_t count = std::min<uint64_t>(block_rows_, total - first);
-      const std::span<float> rows = std::span(raw_).first(count * dimensions);
+      const std::span<float> rows = std::span(raw).first(count * dimensions);
       rows_->ReadVectors(first, rows);
       assignment_->ReadAt(first * sizeof(ListPair),
                           {reinterpret_cast<uint8_t*>(pairs.data()), count * sizeof(ListPair)});
@@ -391,8 +356,7 @@ class IndexBuild::Impl {
   std::unique_ptr<RowSpill> rows_;
   uint64_t rows_written_ = 0;
   uint64_t entries_ = 0;
-  std::vector<float> raw_;
-  std::vector<float> placed_;
+  std::unique_ptr<PlacedRows> placed_;  // until all rows are assigned
   Centroids centroids_;
   std::unique_ptr<Assigner> assigner_;  // of these centroids, until all rows are assigned
   uint64_t rotation_seed_ = 0;
