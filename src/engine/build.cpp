@@ -139,9 +139,12 @@ class IndexBuild::Impl {
   }
 
   Calibration SampleQueries(Stop& stop) {
-    // Each keeps its ranking of all lists until the rule is found, and its vector.
-    const size_t largest = std::max(centroids_.list_count() * sizeof(RankedList), space_.width() * sizeof(float));
-    const size_t fit = memory_ / 4 / largest;
+    // Each keeps its vector, twice and rounded while its neighbours are looked for; then, until the rule is found, its
+    // ranking of all lists.
+    const size_t vector = space_.width() * sizeof(float);
+    const size_t looking = vector + space_.width();
+    const size_t ranking = centroids_.list_count() * sizeof(RankedList);
+    const size_t fit = memory_ / 4 / (vector + std::max(looking, ranking));
     const uint64_t rows = rows_->rows();
     const uint64_t count = std::clamp(fit, kLeastCalibrationQueries, kCalibrationQueries);
     const std::vector<uint64_t> numbers = SampleNumbers(rows, std::min(rows, count), random_);

@@ -12,16 +12,17 @@ namespace s3v {
 NeighbourLists::NeighbourLists(std::span<const float> queries, size_t width, std::span<const uint64_t> own_rows,
                                size_t k)
     : width_(width),
-      queries_(queries.size()),
       own_rows_(own_rows.begin(), own_rows.end()),
       nearest_(own_rows.size(), TopK<Row>(k)) {
   std::vector<uint32_t> all(own_rows.size());
   std::iota(all.begin(), all.end(), 0u);
   origin_ = OriginOf({queries, width, all});
+  std::vector<float> centred(queries.size());
   for (size_t i = 0; i < all.size(); ++i) {
-    Centre(queries.subspan(i * width, width), origin_, queries_.data() + i * width);
+    Centre(queries.subspan(i * width, width), origin_, centred.data() + i * width);
   }
-  rounded_queries_ = std::make_shared<const RoundedRows>(queries_, width);
+  RoundedRows rounded(centred, width);
+  queries_ = std::make_shared<const Queries>(Queries{std::move(centred), std::move(rounded)});
 }
 
 void NeighbourLists::Add(std::span<const float> rows, std::span<const uint64_t> numbers,
@@ -64,7 +65,7 @@ NeighbourLists::Block NeighbourLists::Centred(std::span<const float> rows, int t
 void NeighbourLists::AddToQueries(size_t begin, size_t end, const Block& block, std::span<const uint64_t> numbers,
                                   std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment) {
   const RoundedRows& rows = block.rounded;
-  const RoundedRows& queries = *rounded_queries_;
+  const RoundedRows& queries = queries_->rounded;
   const size_t asked = end - begin;
   std::vector<int32_t> dots(rows.count() * asked);
   kernels::DotMatrixInt8(rows.row(0), rows.count(), queries.row(begin), asked, rows.stride(), dots.data());
@@ -87,7 +88,7 @@ void NeighbourLists::AddToQueries(size_t begin, size_t end, const Block& block, 
       const size_t q = begin + selected[s];
       if (numbers[i] == own_rows_[q]) continue;
       float product = 0;
-      kernels::DotRows(block.vectors.data() + i * width_, queries_.data() + q * width_, 1, width_, &product);
+      kernels::DotRows(block.vectors.data() + i * width_, queries_->vectors.data() + q * width_, 1, width_, &product);
       const float score = block.lengths[i] - 2 * product;
       if (!(score <= nearest_[q].Threshold())) continue;
       nearest_[q].Offer(score, {numbers[i], {assignment[i], second_assignment[i]}});
@@ -99,12 +100,13 @@ void NeighbourLists::AddToQueries(size_t begin, size_t end, const Block& block, 
 std::vector<std::vector<NearRow>> NeighbourLists::Take() {
   std::vector<std::vector<NearRow>> rows(nearest_.size());
   for (size_t q = 0; q < nearest_.size(); ++q) {
-    const std::span<const float> query = std::span(queries_).subspan(q * width_, width_);
+    const std::span<const float> query = std::span(queries_->vectors).subspan(q * width_, width_);
     float squared_length = 0;
     for (const float value : query) squared_length += value * value;
     for (const auto& item : nearest_[q].TakeSorted())
       rows[q].push_back({item.id.lists, std::max(0.0F, item.score + squared_length)});
   }
+  queries_.reset();
   return rows;
 }
 

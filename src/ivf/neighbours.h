@@ -29,7 +29,7 @@ class NeighbourLists {
   void Add(std::span<const float> rows, std::span<const uint64_t> numbers, std::span<const uint32_t> assignment,
            std::span<const uint32_t> second_assignment, int threads, Stop& stop);
 
-  // For each query its k nearest rows (fewer when fewer rows came), nearest first.
+  // For each query its k nearest rows (fewer when fewer rows came), nearest first. Frees the queries.
   std::vector<std::vector<NearRow>> Take();
 
  private:
@@ -37,6 +37,12 @@ class NeighbourLists {
     uint64_t number;
     ListPair lists;
     bool operator<(const Row& other) const { return number < other.number; }
+  };
+
+  // Less the origin.
+  struct Queries {
+    std::vector<float> vectors;
+    RoundedRows rounded;
   };
 
   // Some rows less the origin, and their squared lengths then.
@@ -51,9 +57,8 @@ class NeighbourLists {
                     std::span<const uint32_t> assignment, std::span<const uint32_t> second_assignment);
 
   size_t width_;
-  std::vector<float> origin_;                           // near the queries: subtracted from both sides
-  std::vector<float> queries_;                          // less the origin
-  std::shared_ptr<const RoundedRows> rounded_queries_;  // copies of this object ask the same
+  std::vector<float> origin_;                // near the queries: subtracted from both sides
+  std::shared_ptr<const Queries> queries_;  // copies of this object ask the same
   std::vector<uint64_t> own_rows_;
   std::vector<TopK<Row>> nearest_;
 };
