@@ -78,7 +78,7 @@ extern S3vIndex *catalog_index(Oid index_id, Snapshot snapshot);
 extern S3vVersion *catalog_version(Oid index_id, Snapshot snapshot);
 
 /* Raises 55000: the foreign table has no row. */
-extern void catalog_refuse_unmade(Oid index_id) pg_attribute_noreturn();
+extern void catalog_refuse_unmade(Oid index_id) __attribute__((noreturn));
 
 /* The version's objects as the core names them; index_uuid is a view of the index's. REQUIRES: it is built. */
 extern s3v_version_names catalog_version_names(const S3vIndex *index, const S3vVersion *version);

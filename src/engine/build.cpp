@@ -90,10 +90,10 @@ class IndexBuild::Impl {
     Tell(phase, total, total);
   }
 
-  void TakeCentroids() {
+  void TakeCentroids(Stop& stop) {
     const size_t parents = centroids_.list_count() < kManyLists ? kParentsOfFew : kParentsOfMany;
-    assigner_ =
-        std::make_unique<Assigner>(centroids_, AssignOptions{.parents_tried = parents, .threads = options_.threads});
+    const AssignOptions options{.parents_tried = parents, .threads = options_.threads};
+    assigner_ = std::make_unique<Assigner>(centroids_, options, stop);
   }
 
   std::vector<uint32_t> AssignBlock(std::span<const float> vectors, Stop& stop) const {
@@ -114,7 +114,7 @@ class IndexBuild::Impl {
           Train(sample, space_.width(), {.lists = lists, .seed = random_.Next(), .threads = options_.threads}, stop);
     }
     ReturnFreedMemory();
-    TakeCentroids();
+    TakeCentroids(stop);
     if (sampled < rows && sampled < kEnoughPerList * lists)
       Refine(std::min(rows, uint64_t{kRefinedPerList} * lists), stop);
     rotation_seed_ = random_.Next();
@@ -135,7 +135,7 @@ class IndexBuild::Impl {
       refinement.Add(vectors, AssignBlock(vectors, stop));
     }
     refinement.Apply(&centroids_);
-    TakeCentroids();
+    TakeCentroids(stop);
   }
 
   Calibration SampleQueries(Stop& stop) {

@@ -21,11 +21,12 @@ void DequantizeWhole(const AssignmentSpace& space, const CentroidTable& table, s
 class RowAssigner {
  public:
   // The space and the rotation must outlive it.
-  RowAssigner(const AssignmentSpace& space, const Rotation& rotation, const CentroidTables& tables, int threads)
+  RowAssigner(const AssignmentSpace& space, const Rotation& rotation, const CentroidTables& tables, int threads,
+              Stop& stop)
       : space_(space),
         rotation_(rotation),
         centroids_(Dequantized(space, tables)),
-        assigner_(centroids_, {.parents_tried = kParentsTried, .threads = threads}),
+        assigner_(centroids_, {.parents_tried = kParentsTried, .threads = threads}, stop),
         threads_(threads) {}
   RowAssigner(const RowAssigner&) = delete;
   RowAssigner& operator=(const RowAssigner&) = delete;

@@ -155,13 +155,13 @@ class IndexUpdate::Impl {
         *current_, keys, memory_ / 8, [&](uint64_t done) { Tell("looking up", done, 0); }, live_, store_, stop);
   }
 
-  std::unique_ptr<RowAssigner> AssignerOf(const AssignmentSpace& space, const CentroidTables& tables) const {
-    return std::make_unique<RowAssigner>(space, current_->base->rotation, tables, options_.threads);
+  std::unique_ptr<RowAssigner> AssignerOf(const AssignmentSpace& space, const CentroidTables& tables, Stop& stop) const {
+    return std::make_unique<RowAssigner>(space, current_->base->rotation, tables, options_.threads, stop);
   }
 
   void AssignRows(const AssignmentSpace& space, const CentroidTables& tables, Stop& stop) {
     if (rows_.count() == 0) return;
-    if (assigner_ == nullptr) assigner_ = AssignerOf(space, tables);
+    if (assigner_ == nullptr) assigner_ = AssignerOf(space, tables, stop);
     rows_.Assign(
         *assigner_, current_->shape.has_duplicates, [&](uint64_t done) { Tell("assigning", done, rows_.count()); },
         stop);
@@ -206,7 +206,7 @@ class IndexUpdate::Impl {
     places_ = std::move(relisted.places);
     is_new_base_ = true;
     rows_.ForgetLists();
-    assigner_ = AssignerOf(base_.space, TablesOf(base_));
+    assigner_ = AssignerOf(base_.space, TablesOf(base_), stop);
     std::vector<std::vector<MaskRun>> runs(current_->segments.size());
     const auto take_out = [&](const Piece& piece, uint32_t position, ByteView key) {
       again_.Add(key, false);

@@ -22,15 +22,15 @@ constexpr size_t kMostRows = 1024;
 
 class Assigner::Impl {
  public:
-  Impl(const Centroids& centroids, const AssignOptions& options)
+  Impl(const Centroids& centroids, const AssignOptions& options, Stop& stop)
       : centroids_(centroids),
         tried_(std::clamp<size_t>(options.parents_tried, 1, centroids.parent_count())),
         threads_(options.threads),
         origin_(OriginOfParents()),
         parent_lengths_(SquaredLengths(centroids.parents, origin_)),
         list_lengths_(SquaredLengths(centroids.lists, origin_)),
-        parents_(Rounded(centroids.parents)),
-        lists_(Rounded(centroids.lists)) {}
+        parents_(Rounded(centroids.parents, stop)),
+        lists_(Rounded(centroids.lists, stop)) {}
 
   int threads() const { return threads_; }
   size_t width() const { return centroids_.width; }
@@ -46,9 +46,9 @@ class Assigner::Impl {
     std::fill(assignment.begin(), assignment.end(), 0u);
     nearest.Settle(
         [&](uint32_t row, uint32_t list) {
-          float product = 0;
-          kernels::DotRows(centred.get() + row * width(), Centroid(list).data(), 1, width(), &product);
-          return Score(list, product);
+          float distance = 0;
+          kernels::SquaredL2Rows(rows.data() + row * width(), Centroid(list).data(), 1, width(), &distance);
+          return distance;
         },
         assignment);
     for (size_t i = 0; i < distances.size(); ++i) {
@@ -120,9 +120,17 @@ class Assigner::Impl {
     return centred;
   }
 
-  RoundedRows Rounded(std::span<const float> rows) const {
-    const auto centred = Centred(rows);
-    return RoundedRows({centred.get(), rows.size()}, centroids_.width);
+  // Row by row: there may be as many as fit into memory.
+  RoundedRows Rounded(std::span<const float> rows, Stop& stop) const {
+    const size_t width = centroids_.width;
+    RoundedRows rounded(width == 0 ? 0 : rows.size() / width, width);
+    std::vector<float> centred(width);
+    for (size_t i = 0; i < rounded.count(); ++i) {
+      if (i % 256 == 0) stop.Check();
+      Centre(rows.subspan(i * width, width), origin_, centred.data());
+      rounded.Set(i, centred.data());
+    }
+    return rounded;
   }
 
   // Products of the members among the rows with the parent's lists: members x lists.
@@ -230,8 +238,8 @@ class Assigner::Impl {
   const RoundedRows lists_;
 };
 
-Assigner::Assigner(const Centroids& centroids, const AssignOptions& options)
-    : impl_(std::make_unique<const Impl>(centroids, options)) {}
+Assigner::Assigner(const Centroids& centroids, const AssignOptions& options, Stop& stop)
+    : impl_(std::make_unique<const Impl>(centroids, options, stop)) {}
 Assigner::~Assigner() = default;
 
 void Assigner::Assign(std::span<const float> rows, std::span<uint32_t> assignment, std::span<float> distances,
@@ -254,12 +262,12 @@ void Assigner::AssignTwice(std::span<const float> rows, std::span<uint32_t> firs
 
 void Assign(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
             std::span<uint32_t> assignment, std::span<float> distances, Stop& stop) {
-  Assigner(centroids, options).Assign(rows, assignment, distances, stop);
+  Assigner(centroids, options, stop).Assign(rows, assignment, distances, stop);
 }
 
 void AssignTwice(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
                  std::span<uint32_t> first, std::span<uint32_t> second, Stop& stop) {
-  Assigner(centroids, options).AssignTwice(rows, first, second, stop);
+  Assigner(centroids, options, stop).AssignTwice(rows, first, second, stop);
 }
 
 }  // namespace s3v

@@ -26,12 +26,12 @@ double CosineDistance(std::span<const float> a, std::span<const float> b) {
   if (distance > kFewDigits) return std::min(distance, 2.0);
   const double a_norm = std::sqrt(aa);
   const double b_norm = std::sqrt(bb);
-  double sum = 0;
+  double sums[8] = {};
   for (size_t i = 0; i < a.size(); ++i) {
     const double difference = a[i] / a_norm - b[i] / b_norm;
-    sum += difference * difference;
+    sums[i % 8] += difference * difference;
   }
-  return 0.5 * sum;
+  return 0.5 * (((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7])));
 }
 
 }  // namespace

@@ -99,7 +99,12 @@ class Training {
     std::vector<uint32_t> assignment = AssignSample(parents);
     if (part < rows) {
       Refinement refinement(parents);
-      refinement.Add(sample_, assignment);
+      constexpr size_t kRowsAtOnce = 1024;
+      for (size_t i = 0; i < rows; i += kRowsAtOnce) {
+        stop_.Check();
+        const size_t count = std::min(kRowsAtOnce, rows - i);
+        refinement.Add(sample_.subspan(i * width_, count * width_), std::span(assignment).subspan(i, count));
+      }
       refinement.Apply(&parents);
       parents.parents = amid_rows;  // the mean of all rows may be far from them, and cost their products the digits
       assignment = AssignSample(parents);

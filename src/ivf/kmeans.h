@@ -40,7 +40,8 @@ struct TrainOptions {
 };
 
 // `sample` is n x width, row-major, in the assignment space. n may be 0 (one list at the origin). Duplicates only, n <
-// lists and far outliers are fine: no NaN, no empty result. Memory beyond the sample: O(n + lists * width).
+// lists and far outliers are fine: no NaN, no empty result. Memory beyond the sample: O(n + lists * width), and a
+// quarter more than the rows of one parent, of which there are about sqrt(lists).
 Centroids Train(std::span<const float> sample, size_t width, const TrainOptions& options, Stop& stop);
 
 struct AssignOptions {
@@ -52,7 +53,7 @@ struct AssignOptions {
 class Assigner {
  public:
   // Centroids must stay as they are, and outlive it. Memory: lists * (width + 12) bytes.
-  Assigner(const Centroids& centroids, const AssignOptions& options);
+  Assigner(const Centroids& centroids, const AssignOptions& options, Stop& stop);
   ~Assigner();
 
   // `rows` is n x width. assignment[i] is the list; distances[i], when not empty, the squared distance to its centroid.
@@ -79,7 +80,7 @@ void Assign(const Centroids& centroids, std::span<const float> rows, const Assig
 void AssignTwice(const Centroids& centroids, std::span<const float> rows, const AssignOptions& options,
                  std::span<uint32_t> first, std::span<uint32_t> second, Stop& stop);
 
-// One Lloyd step over all rows of a table, in blocks: Add assigned blocks, then Apply moves each list to the mean of
+// One Lloyd step over rows that come in blocks: Add assigned blocks, then Apply moves each list to the mean of
 // its rows (empty lists stay) and parents to the mean of theirs.
 class Refinement {
  public:

@@ -125,9 +125,9 @@ class LloydRun {
       std::vector<uint32_t> nearest(end - begin, 0);
       looks.Settle(
           [&](uint32_t row, uint32_t c) {
-            float product = 0;
-            kernels::DotRows(Row(begin + row), centroid(c).data(), 1, rows_.width, &product);
-            return lengths[c] - 2 * product;
+            float distance = 0;
+            kernels::SquaredL2Rows(Row(begin + row), centroid(c).data(), 1, rows_.width, &distance);
+            return distance;
           },
           nearest);
       const auto before = assignment_.begin() + static_cast<ptrdiff_t>(begin);

@@ -38,7 +38,9 @@ void RoundedRows::Set(size_t i, const float* row) {
   float squares = 0;
   kernels::DotRows(row, row, 1, width_, &squares);
   norms_[i] = std::sqrt(squares);
-  if (std::isnormal(largest) && std::isnormal(factor)) {
+  // Products of what is smaller than that leave float's range before they are compared.
+  constexpr float kLeast = 0x1p-50F;
+  if (largest >= kLeast && std::isnormal(largest) && std::isnormal(factor)) {
     kernels::RoundToInt8(row, width_, factor, bytes);
     std::memset(bytes + width_, 0, stride_ - width_);
     scales_[i] = largest / kMost;
@@ -78,27 +80,24 @@ void NearestByTwoLooks::Compare(std::span<const uint32_t> members, const int8_t*
   if (members.empty() || count == 0) return;
   dots_.resize(members.size() * count);
   scores_.resize(count);
-  selected_.resize(count);
   kernels::DotMatrixInt8(bytes, members.size(), centroids_.row(first), count, rows_.stride(), dots_.data());
-  float longest = 0;
-  float worst = 0;
-  for (size_t c = first; c < first + count; ++c) {
-    longest = std::max(longest, centroids_.norm(c));
-    worst = std::max(worst, centroids_.error(c));
-  }
   for (size_t i = 0; i < members.size(); ++i) {
     const uint32_t row = members[i];
-    const float least =
-        kernels::RoundedScores(dots_.data() + i * count, lengths_.data() + first, centroids_.scales().data() + first,
-                               2 * rows_.scales()[begin_ + row], count, scores_.data());
+    kernels::RoundedScores(dots_.data() + i * count, lengths_.data() + first, centroids_.scales().data() + first,
+                           2 * rows_.scales()[begin_ + row], count, scores_.data());
     const float error = rows_.error(begin_ + row);
-    const float doubt = 2 * (error * longest + (rows_.norm(begin_ + row) + error) * worst);
-    most_[row] = std::min(most_[row], least + doubt);
-    // Not a number where products overflow: everything is selected then.
-    float rest = 0;
-    const size_t selected = kernels::SelectAtMost(scores_.data(), count, most_[row] + doubt, selected_.data(), &rest);
-    for (size_t s = 0; s < selected; ++s) {
-      candidates_.push_back({row, static_cast<uint32_t>(first + selected_[s]), scores_[selected_[s]] - doubt});
+    const float rounded_norm = rows_.norm(begin_ + row) + error;
+    // Each centroid has its own doubt, so that one far away leaves the others as certain as they are.
+    float most = most_[row];
+    for (size_t c = 0; c < count; ++c) {
+      const float doubt = 2 * (error * centroids_.norm(first + c) + rounded_norm * centroids_.error(first + c));
+      if (scores_[c] + doubt < most) most = scores_[c] + doubt;
+      scores_[c] -= doubt;
+    }
+    most_[row] = most;
+    // Not a number where products overflow: never certain.
+    for (size_t c = 0; c < count; ++c) {
+      if (!(scores_[c] > most)) candidates_.push_back({row, static_cast<uint32_t>(first + c), scores_[c]});
     }
   }
 }

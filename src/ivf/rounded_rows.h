@@ -50,7 +50,8 @@ class NearestByTwoLooks {
   // All rows with all centroids.
   void LookAtAll();
 
-  // score(row, centroid) is the score in float, asked for those in doubt. nearest[i] stays where nothing was compared.
+  // score(row, centroid) is asked for those in doubt: their distance in float, squared; never NaN. nearest[i] stays
+  // where nothing was compared.
   template <class Score>
   void Settle(const Score& score, std::span<uint32_t> nearest);
 
@@ -74,7 +75,6 @@ class NearestByTwoLooks {
   std::vector<int8_t> gathered_;
   std::vector<int32_t> dots_;
   std::vector<float> scores_;
-  std::vector<uint32_t> selected_;
 };
 
 template <class Score>

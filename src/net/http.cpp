@@ -17,7 +17,8 @@ namespace s3v {
 namespace {
 
 // CURLMOPT_QUICK_EXIT: curl_multi_cleanup joins no thread that still looks up a name, which would hold up the end of a
-// session. By number: headers before libcurl 8.22 lack it, and libraries before it, which never wait, refuse it.
+// session. By number: headers before libcurl 8.20 lack it, and libraries before it, which do not join them here, refuse
+// it.
 constexpr auto kQuickExit = static_cast<CURLMoption>(CURLOPTTYPE_LONG + 21);
 
 constexpr int64_t kSliceMs = 50;

@@ -89,7 +89,7 @@ TEST(Relist, PartsAreMeansOfTheirRows) {
   const Relisted relisted = RelistOf(index, {.splits = {{0, 2}}, .dissolved = {}});
   ASSERT_EQ(relisted.base.list_ids.size(), 2U);
   const AssignmentSpace space = relisted.base.space;
-  RowAssigner assigner(space, index.navigation->base->rotation, TablesOf(relisted.base), 1);
+  RowAssigner assigner(space, index.navigation->base->rotation, TablesOf(relisted.base), 1, index.stop);
   const std::vector<ListPair> lists = assigner.Assign(table.vectors, false, index.stop);
   for (size_t i = 2; i < lists.size(); ++i) EXPECT_EQ(lists[i].first, lists[i % 2].first);
   EXPECT_NE(lists[0].first, lists[1].first);
@@ -149,7 +149,7 @@ TEST(Relist, FindsWhatIsBetterOffInTheNewLists) {
 
   const Relisted relisted = RelistOf(index, {.splits = {{0, 2}}, .dissolved = {}});
   const LiveMap live(*index.navigation);
-  RowAssigner assigner(relisted.base.space, index.navigation->base->rotation, TablesOf(relisted.base), 1);
+  RowAssigner assigner(relisted.base.space, index.navigation->base->rotation, TablesOf(relisted.base), 1, index.stop);
   std::set<std::string> misplaced;
   FindMisplaced(
       *index.navigation, live, relisted.places, assigner, 1u << 20,

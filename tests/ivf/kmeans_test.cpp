@@ -249,6 +249,31 @@ TEST(Assign, TriesAllParentsExactly) {
   }
 }
 
+// |c|^2 leaves float's range there, and 2 <row, c> with it.
+TEST(Assign, GreatCentroidsTakeNoRowsFromOthers) {
+  const Centroids centroids{.width = 2,
+                            .parents = {0, 0},
+                            .first_list = {0, 3},
+                            .lists = {3e38f, 0, 2, 0, -5, 0}};
+  const Assigned assigned = AssignAll(centroids, std::vector<float>{2, 0, -4, 0, 3e38f, 1});
+  EXPECT_EQ(assigned.lists, (std::vector<uint32_t>{1, 2, 0}));
+}
+
+TEST(Assign, KeepsItsDigitsFarFromZero) {
+  constexpr size_t kWidth = 16;
+  Random random(21);
+  std::vector<float> rows = Blobs(random, 1000, kWidth, 40, 1);
+  for (float& value : rows) value = value * 8 + 1e6f;
+  const Centroids centroids = Trained(rows, kWidth, {.lists = 50});
+  const Assigned assigned = AssignAll(centroids, rows);
+  for (size_t i = 0; i < 1000; ++i) {
+    double nearest = 1e300;
+    for (size_t list = 0; list < centroids.list_count(); ++list)
+      nearest = std::min(nearest, SquaredDistance(Row(rows, kWidth, i), Row(centroids.lists, kWidth, list)));
+    EXPECT_LE(SquaredDistance(Row(rows, kWidth, i), Row(centroids.lists, kWidth, assigned.lists[i])), nearest * 1.00001);
+  }
+}
+
 TEST(Assign, ThroughAFewParentsIsNearlyAsGood) {
   constexpr size_t kWidth = 24;
   Random random(12);

@@ -136,6 +136,23 @@ TEST(NearestByTwoLooks, IsWhatFloatsSayOfOddRows) {
   });
 }
 
+// One centroid far away, or with one element above all others, leaves the rest as certain as they are.
+TEST(NearestByTwoLooks, DoubtsFewWhereOneCentroidIsUnlikeTheOthers) {
+  constexpr size_t kWidth = 256, kRows = 100, kCentroids = 64;
+  Random random(4);
+  std::vector<float> centroids = NormalVector(random, kCentroids * kWidth);
+  centroids[5 * kWidth + 3] = 1e4f;
+  const Problem problem = MakeProblem(kWidth, NormalVector(random, kRows * kWidth), centroids);
+  const RoundedRows rows(problem.rows, kWidth), rounded(centroids, kWidth);
+  NearestByTwoLooks looks(rows, 0, kRows, rounded, problem.lengths);
+  looks.LookAtAll();
+  size_t asked = 0;
+  std::vector<uint32_t> nearest(kRows);
+  looks.Settle([&](uint32_t row, uint32_t c) { return ++asked, problem.Score(row, c); }, nearest);
+  EXPECT_LT(asked, kRows * kCentroids / 4);
+  for (size_t i = 0; i < kRows; ++i) ASSERT_EQ(nearest[i], problem.Nearest(i)) << i;
+}
+
 TEST(NearestByTwoLooks, LeavesWhatWasComparedWithNothing) {
   const std::vector<float> row = {1, 2};
   const RoundedRows rows(row, 2), none(std::span<const float>(), 2);

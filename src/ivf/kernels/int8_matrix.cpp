@@ -2,7 +2,7 @@
 //
 // With AVX-512 VNNI it is blocked like the product of floats (dot_matrix.cpp), with four times as many products an
 // instruction. That instruction multiplies unsigned by signed bytes, so a panel holds b + 128, and 128 times the sum of
-// a's row is taken off at the end. Machines with fused multiply-add alone are fastest with floats, others row by row.
+// a's row is taken off at the end. AVX2, and AVX-512 without VNNI, are fastest with floats, others row by row.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ivf/kernels/int8_matrix.cpp"
 // foreach_target.h must be the first of Highway's headers, after the choice of targets.

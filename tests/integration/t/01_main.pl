@@ -58,7 +58,7 @@ sub differing_hits
 		SELECT (SELECT count(*) FROM (TABLE exact EXCEPT SELECT n, id FROM found) x) || ' lost, '
 			|| (SELECT count(*) FROM found f JOIN probes p USING (n) LEFT JOIN (SELECT * FROM docs WHERE $where) d ON d.id = f.id
 				WHERE d.id IS NULL OR abs(f.distance - test_cosine(d.embedding, p.vector)) > 1e-6) || ' wrong, '
-			|| (SELECT count(*) FROM found) || ' found'});
+			|| (SELECT count(DISTINCT (n, id)) FROM found) || ' found'});
 }
 
 sub hits_are_right
